@@ -1,0 +1,97 @@
+package tree
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Validate checks what must hold in every tree and returns an error that
+// wraps ErrCorrupt and names the first path where it does not: the root comes
+// first and is a directory; paths are sorted, unique and clean; every parent
+// is a directory of the tree; hardlinks name an earlier entry that is neither
+// a directory nor a hardlink; extents lie inside their file, in order, in a
+// listed layer; xattrs are sorted.
+func (t *Tree) Validate() error {
+	if len(t.Entries) == 0 || t.Entries[0].Path != "" || t.Entries[0].Type != Directory {
+		return fmt.Errorf("%w: the first entry is not the root directory", ErrCorrupt)
+	}
+	types := make(map[string]Type, len(t.Entries))
+	for i := range t.Entries {
+		e := &t.Entries[i]
+		if i > 0 && e.Path <= t.Entries[i-1].Path {
+			return fmt.Errorf("%w: entry %d, %q, is out of order", ErrCorrupt, i, e.Path)
+		}
+		if err := t.validateEntry(e, types); err != nil {
+			return fmt.Errorf("%w: entry %d, %q: %w", ErrCorrupt, i, e.Path, err)
+		}
+		types[e.Path] = e.Type
+	}
+	return nil
+}
+
+func (t *Tree) validateEntry(e *Entry, earlier map[string]Type) error {
+	if e.Path != "" {
+		if err := validatePath(e.Path); err != nil {
+			return err
+		}
+		if earlier[Dir(e.Path)] != Directory {
+			return fmt.Errorf("parent %q is not a directory of the tree", Dir(e.Path))
+		}
+	}
+	if !e.Type.Valid() {
+		return fmt.Errorf("unknown file type %d", e.Type)
+	}
+	if e.Type == Hardlink {
+		if target := earlier[e.Target]; target == 0 || target == Hardlink || target == Directory {
+			return fmt.Errorf("hardlink to %q, which is not an earlier inode", e.Target)
+		}
+	}
+	if e.Type == Symlink && (e.Target == "" || strings.IndexByte(e.Target, 0) >= 0) {
+		return fmt.Errorf("symlink target %q", e.Target)
+	}
+	for i := range e.Xattrs {
+		if e.Xattrs[i].Name == "" || i > 0 && e.Xattrs[i].Name <= e.Xattrs[i-1].Name {
+			return fmt.Errorf("xattr %q is out of order", e.Xattrs[i].Name)
+		}
+	}
+	return t.validateExtents(e)
+}
+
+func (t *Tree) validateExtents(e *Entry) error {
+	if e.Type != Regular && (e.Size != 0 || len(e.Extents) > 0) {
+		return fmt.Errorf("a %s with contents", e.Type)
+	}
+	var end int64
+	for _, x := range e.Extents {
+		if x.Length <= 0 || x.Offset < end || x.Length > e.Size-x.Offset || x.PackOffset < 0 || x.PackOffset+x.Length < 0 {
+			return fmt.Errorf("extent of %d bytes at %d in a file of %d", x.Length, x.Offset, e.Size)
+		}
+		if x.Layer < 0 || x.Layer >= len(t.Layers) {
+			return fmt.Errorf("extent in layer %d of %d", x.Layer, len(t.Layers))
+		}
+		end = x.Offset + x.Length
+	}
+	return nil
+}
+
+// validatePath refuses paths that do not name one place below the root.
+func validatePath(p string) error {
+	if strings.IndexByte(p, 0) >= 0 {
+		return fmt.Errorf("path holds a NUL byte")
+	}
+	for name := range strings.SplitSeq(p, "/") {
+		if name == "" || name == "." || name == ".." {
+			return fmt.Errorf("path has the component %q", name)
+		}
+	}
+	return nil
+}
+
+// Dir returns the path of p's parent, "" for a name in the root.
+func Dir(p string) string {
+	i := strings.LastIndexByte(p, '/')
+	return p[:max(i, 0)]
+}
+
+// Base returns the last component of p.
+func Base(p string) string { return p[strings.LastIndexByte(p, '/')+1:] }

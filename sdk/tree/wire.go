@@ -1,0 +1,260 @@
+package tree
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// The field numbers of tree.proto.
+const (
+	headerVersion, headerLayers, headerEntries = 1, 2, 3
+
+	entryPath, entryType, entryMode, entryUID, entryGID      = 1, 2, 3, 4, 5
+	entryMtimeSec, entryMtimeNsec, entryXattrs, entryTarget  = 6, 7, 8, 9
+	entryMajor, entryMinor, entryLinks, entrySize, entryHash = 10, 11, 12, 13, 14
+	entryExtents                                             = 15
+
+	xattrName, xattrValue                                     = 1, 2
+	extentOffset, extentLayer, extentPackOffset, extentLength = 1, 2, 3, 4
+)
+
+// AppendEntry appends the canonical encoding of e to b: tree.proto's Entry,
+// fields in ascending order, defaults left out.
+func AppendEntry(b []byte, e *Entry) []byte {
+	b = appendBytes(b, entryPath, e.Path)
+	b = appendUint(b, entryType, uint64(e.Type))
+	b = appendUint(b, entryMode, uint64(e.Mode))
+	b = appendUint(b, entryUID, uint64(e.UID))
+	b = appendUint(b, entryGID, uint64(e.GID))
+	b = appendUint(b, entryMtimeSec, protowire.EncodeZigZag(e.MTime.Sec))
+	b = appendUint(b, entryMtimeNsec, uint64(e.MTime.Nsec))
+	for i := range e.Xattrs {
+		b = appendMessage(b, entryXattrs, func(b []byte) []byte {
+			b = appendBytes(b, xattrName, e.Xattrs[i].Name)
+			return appendBytes(b, xattrValue, e.Xattrs[i].Value)
+		})
+	}
+	b = appendBytes(b, entryTarget, e.Target)
+	b = appendUint(b, entryMajor, uint64(e.DevMajor))
+	b = appendUint(b, entryMinor, uint64(e.DevMinor))
+	b = appendUint(b, entryLinks, uint64(e.Links))
+	b = appendUint(b, entrySize, uint64(e.Size))
+	if e.Type == Regular {
+		b = appendBytes(b, entryHash, string(e.SHA256[:]))
+	}
+	for _, x := range e.Extents {
+		b = appendMessage(b, entryExtents, func(b []byte) []byte {
+			b = appendUint(b, extentOffset, uint64(x.Offset))
+			b = appendUint(b, extentLayer, uint64(x.Layer))
+			b = appendUint(b, extentPackOffset, uint64(x.PackOffset))
+			return appendUint(b, extentLength, uint64(x.Length))
+		})
+	}
+	return b
+}
+
+func appendUint(b []byte, field protowire.Number, v uint64) []byte {
+	if v == 0 {
+		return b
+	}
+	return protowire.AppendVarint(protowire.AppendTag(b, field, protowire.VarintType), v)
+}
+
+func appendBytes(b []byte, field protowire.Number, s string) []byte {
+	if s == "" {
+		return b
+	}
+	return protowire.AppendString(protowire.AppendTag(b, field, protowire.BytesType), s)
+}
+
+func appendMessage(b []byte, field protowire.Number, fill func([]byte) []byte) []byte {
+	b = protowire.AppendTag(b, field, protowire.BytesType)
+	return protowire.AppendBytes(b, fill(nil))
+}
+
+// DecodeEntry parses the encoding that AppendEntry makes. The result shares
+// no memory with b. It checks the ranges of single fields; what holds between
+// entries is [Tree.Validate]'s.
+func DecodeEntry(b []byte) (Entry, error) {
+	var e Entry
+	err := eachField(b, func(f field) error { return e.setField(f) })
+	if err != nil {
+		return Entry{}, fmt.Errorf("decode entry: %w", err)
+	}
+	return e, nil
+}
+
+func (e *Entry) setField(f field) (err error) {
+	switch f.num {
+	case entryPath:
+		e.Path, err = f.text()
+	case entryType:
+		var v uint32
+		v, err = f.uint32()
+		if e.Type = Type(v); err == nil && (v > math.MaxUint8 || !e.Type.Valid()) {
+			err = fmt.Errorf("unknown file type %d", v)
+		}
+	case entryMode:
+		if e.Mode, err = f.uint32(); err == nil && e.Mode > 0o7777 {
+			err = fmt.Errorf("mode %#o is more than permission bits", e.Mode)
+		}
+	case entryUID:
+		e.UID, err = f.uint32()
+	case entryGID:
+		e.GID, err = f.uint32()
+	case entryMtimeSec:
+		var v uint64
+		v, err = f.uint()
+		e.MTime.Sec = protowire.DecodeZigZag(v)
+	case entryMtimeNsec:
+		if e.MTime.Nsec, err = f.uint32(); err == nil && e.MTime.Nsec > 999_999_999 {
+			err = fmt.Errorf("%d nanoseconds", e.MTime.Nsec)
+		}
+	case entryXattrs:
+		var x Xattr
+		x, err = decodeXattr(f)
+		e.Xattrs = append(e.Xattrs, x)
+	case entryTarget:
+		e.Target, err = f.text()
+	case entryMajor:
+		e.DevMajor, err = f.uint32()
+	case entryMinor:
+		e.DevMinor, err = f.uint32()
+	case entryLinks:
+		e.Links, err = f.uint32()
+	case entrySize:
+		e.Size, err = f.int64()
+	case entryHash:
+		err = e.setHash(f)
+	case entryExtents:
+		var x Extent
+		x, err = decodeExtent(f)
+		e.Extents = append(e.Extents, x)
+	}
+	return err
+}
+
+func (e *Entry) setHash(f field) error {
+	s, err := f.text()
+	if err != nil {
+		return err
+	}
+	if len(s) != len(e.SHA256) {
+		return fmt.Errorf("sha256 of %d bytes", len(s))
+	}
+	copy(e.SHA256[:], s)
+	return nil
+}
+
+func decodeXattr(f field) (Xattr, error) {
+	var x Xattr
+	err := f.message(func(f field) (err error) {
+		switch f.num {
+		case xattrName:
+			x.Name, err = f.text()
+		case xattrValue:
+			x.Value, err = f.text()
+		}
+		return err
+	})
+	return x, err
+}
+
+func decodeExtent(f field) (Extent, error) {
+	var x Extent
+	err := f.message(func(f field) (err error) {
+		switch f.num {
+		case extentOffset:
+			x.Offset, err = f.int64()
+		case extentLayer:
+			var v uint32
+			v, err = f.uint32()
+			x.Layer = int(v)
+		case extentPackOffset:
+			x.PackOffset, err = f.int64()
+		case extentLength:
+			x.Length, err = f.int64()
+		}
+		return err
+	})
+	return x, err
+}
+
+// field is one field of a protobuf message as it stands on the wire.
+type field struct {
+	num    protowire.Number
+	typ    protowire.Type
+	varint uint64
+	bytes  []byte
+}
+
+var errWireType = errors.New("field has the wrong wire type")
+
+// eachField calls do for each varint and bytes field of b, in order, and
+// passes over fields of other types, as protobuf readers do.
+func eachField(b []byte, do func(field) error) error {
+	for len(b) > 0 {
+		num, typ, n := protowire.ConsumeTag(b)
+		if n < 0 {
+			return protowire.ParseError(n)
+		}
+		b = b[n:]
+		f := field{num: num, typ: typ}
+		switch typ {
+		case protowire.VarintType:
+			f.varint, n = protowire.ConsumeVarint(b)
+		case protowire.BytesType:
+			f.bytes, n = protowire.ConsumeBytes(b)
+		default:
+			n = protowire.ConsumeFieldValue(num, typ, b)
+		}
+		if n < 0 {
+			return protowire.ParseError(n)
+		}
+		b = b[n:]
+		if err := do(f); err != nil {
+			return fmt.Errorf("field %d: %w", num, err)
+		}
+	}
+	return nil
+}
+
+func (f field) text() (string, error) {
+	if f.typ != protowire.BytesType {
+		return "", errWireType
+	}
+	return string(f.bytes), nil
+}
+
+func (f field) message(do func(field) error) error {
+	if f.typ != protowire.BytesType {
+		return errWireType
+	}
+	return eachField(f.bytes, do)
+}
+
+func (f field) uint() (uint64, error) {
+	if f.typ != protowire.VarintType {
+		return 0, errWireType
+	}
+	return f.varint, nil
+}
+
+func (f field) uint32() (uint32, error) {
+	v, err := f.uint()
+	if err == nil && v > math.MaxUint32 {
+		return 0, fmt.Errorf("%d does not fit 32 bits", v)
+	}
+	return uint32(v), err
+}
+
+func (f field) int64() (int64, error) {
+	v, err := f.uint()
+	if err == nil && v > math.MaxInt64 {
+		return 0, fmt.Errorf("%d does not fit 63 bits", v)
+	}
+	return int64(v), err
+}
