@@ -1,0 +1,198 @@
+package unpack
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"strings"
+
+	"banger/core/layer"
+	"banger/internal/tarread"
+	"banger/sdk/tree"
+)
+
+// maxTarget bounds a symlink's target in bytes: symlink(2)'s PATH_MAX without
+// the NUL.
+const maxTarget = 4095
+
+// contents is the last stage: it parses the tar and writes index and pack.
+type contents struct {
+	layer  *Layer
+	limits *Limits
+
+	tar     *tarread.Reader
+	index   *layer.Writer
+	pack    *packWriter
+	sum     hash.Hash // of one file at a time
+	buf     []byte
+	entries int
+	total   int64 // bytes of all files so far, holes included
+}
+
+func newContents(l *Layer, limits *Limits, in io.Reader, pack io.Writer) *contents {
+	return &contents{
+		layer: l, limits: limits,
+		tar: tarread.NewReader(in, limits.HeaderSize), pack: newPackWriter(pack),
+		sum: sha256.New(), buf: make([]byte, chunkSize),
+	}
+}
+
+// run reads in to its end. All is written when it returns nil, but for the
+// index's footer.
+func (c *contents) run(ctx context.Context, in io.Reader, index io.Writer) (err error) {
+	if c.index, err = layer.NewWriter(index); err != nil {
+		return err
+	}
+	for {
+		m, err := c.tar.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return fmt.Errorf("entry %d: %w", c.entries, c.explain(err))
+		}
+		if err := c.add(ctx, m); err != nil {
+			return fmt.Errorf("entry %d: %q: %w", c.entries, m.Path, err)
+		}
+		c.entries++
+	}
+	if _, err := io.CopyBuffer(io.Discard, onlyReader{in}, c.buf); err != nil {
+		return err // of the stages before: the tar is over
+	}
+	return c.pack.flush()
+}
+
+// onlyReader hides all methods of a reader but Read.
+type onlyReader struct{ io.Reader }
+
+// explain says what an error of the tar reader means.
+func (c *contents) explain(err error) error {
+	switch {
+	case errors.Is(err, tarread.ErrFormat):
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	case errors.Is(err, tarread.ErrHeaderSize):
+		return fmt.Errorf("%w: %w", c.limits.exceeded(limitHeaderSize), err)
+	}
+	return err // of the stages before
+}
+
+// add puts one member into index and pack.
+func (c *contents) add(ctx context.Context, m *tarread.Member) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := c.check(m); err != nil {
+		return err
+	}
+	if m.Type == tree.Regular {
+		if err := c.body(ctx, m); err != nil {
+			return err
+		}
+	}
+	return c.index.Add(&m.Entry)
+}
+
+// check refuses what no index may hold and what exceeds a limit.
+func (c *contents) check(m *tarread.Member) error {
+	switch {
+	case m.Path == "":
+		return fmt.Errorf("%w: no name", ErrCorrupt)
+	case (m.Type == tree.Symlink || m.Type == tree.Hardlink) && m.Target == "":
+		return fmt.Errorf("%w: a %s without a target", ErrCorrupt, m.Type)
+	case m.Type == tree.Symlink && len(m.Target) > maxTarget:
+		return fmt.Errorf("%w: symlink target of %d bytes, %d is the most", ErrCorrupt, len(m.Target), maxTarget)
+	case int64(c.entries) >= c.limits.Entries:
+		return c.limits.exceeded(limitEntries)
+	case depth(m.Path) > c.limits.PathDepth:
+		return c.limits.exceeded(limitPathDepth)
+	case m.Size > c.limits.FileSize:
+		return c.limits.exceeded(limitFileSize)
+	case m.Size > c.limits.TotalSize-c.total:
+		return c.limits.exceeded(limitTotalSize)
+	case c.layer.Size >= 0 && c.limits.ratioExceeded(stored(m), c.layer.Size):
+		return c.limits.exceeded(limitRatio)
+	}
+	c.total += m.Size
+	return nil
+}
+
+// depth counts the components of a name.
+func depth(path string) int {
+	n := 0
+	for name := range strings.SplitSeq(path, "/") {
+		if name != "" && name != "." {
+			n++
+		}
+	}
+	return n
+}
+
+func stored(m *tarread.Member) int64 {
+	var n int64
+	for _, s := range m.Segments {
+		n += s.Length
+	}
+	return n
+}
+
+// body writes m's data to the pack, and sets its extents and its hash.
+func (c *contents) body(ctx context.Context, m *tarread.Member) error {
+	c.sum.Reset()
+	var end int64
+	for _, s := range m.Segments {
+		if err := c.hole(ctx, s.Offset-end); err != nil {
+			return err
+		}
+		if err := c.pack.begin(s); err != nil {
+			return err
+		}
+		m.Extents = append(m.Extents, tree.Extent{Offset: s.Offset, PackOffset: c.pack.offset, Length: s.Length})
+		if err := c.data(ctx, s.Length); err != nil {
+			return err
+		}
+		end = s.Offset + s.Length
+	}
+	if err := c.hole(ctx, m.Size-end); err != nil {
+		return err
+	}
+	c.sum.Sum(m.SHA256[:0])
+	return nil
+}
+
+// data copies n bytes of the current member to the pack.
+func (c *contents) data(ctx context.Context, n int64) error {
+	for n > 0 {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		k, err := c.tar.Read(c.buf[:min(n, int64(len(c.buf)))])
+		n -= int64(k)
+		_, _ = c.sum.Write(c.buf[:k]) // a hash never fails
+		if err := c.pack.write(c.buf[:k]); err != nil {
+			return err
+		}
+		if err != nil && n > 0 {
+			return c.explain(err)
+		}
+	}
+	return nil
+}
+
+// zeros is never written to.
+var zeros [64 << 10]byte
+
+// hole hashes n zeros.
+func (c *contents) hole(ctx context.Context, n int64) error {
+	for n > 0 {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		k := min(n, int64(len(zeros)))
+		_, _ = c.sum.Write(zeros[:k]) // a hash never fails
+		n -= k
+	}
+	return nil
+}

@@ -1,0 +1,138 @@
+package unpack
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+// decompressor is the second stage: it makes the plain tar of the blob, for
+// one stage that parses and one that hashes it.
+type decompressor struct {
+	layer  *Layer
+	limits *Limits
+	format string // "gzip", "zstd", or "" for a plain tar
+	read   int64  // compressed bytes taken so far
+	size   int64  // plain bytes made so far
+}
+
+func (d *decompressor) run(ctx context.Context, in, tar, sum *pipe) {
+	err := d.copy(ctx, in, tar, sum)
+	tar.close(err)
+	sum.close(err)
+	in.drain()
+}
+
+func (d *decompressor) copy(ctx context.Context, in io.Reader, tar, sum *pipe) error {
+	src, err := d.open(bufio.NewReaderSize(&countingReader{in, &d.read}, 64<<10))
+	if err != nil {
+		return d.explain(err)
+	}
+	defer func() { _ = src.Close() }() // it reads only, and holds nothing
+	chunks := newPool()
+	for {
+		c, err := chunks.get(ctx, 2)
+		if err != nil {
+			return err
+		}
+		n, end, readErr := fill(src, c.buf)
+		d.size += int64(n)
+		c.data = c.buf[:n]
+		sum.send(c)
+		tar.send(c)
+		if readErr != nil {
+			return d.explain(readErr)
+		}
+		if err := d.checkSize(); err != nil || end {
+			return err
+		}
+	}
+}
+
+// fill reads until buf is full, and says when that was the end of the stream.
+// [io.ReadFull] would not tell a short end from a stream that is cut off.
+func fill(r io.Reader, buf []byte) (n int, end bool, err error) {
+	for n < len(buf) {
+		k, err := r.Read(buf[n:])
+		n += k
+		if err == io.EOF {
+			return n, true, nil
+		}
+		if err != nil {
+			return n, false, err
+		}
+	}
+	return n, false, nil
+}
+
+// open tells the compression by its first bytes: RFC 1952 section 2.3.1 (with
+// deflate, the one method there is), RFC 8878 sections 3.1.1 and 3.1.2.
+func (d *decompressor) open(in *bufio.Reader) (io.ReadCloser, error) {
+	head, err := in.Peek(4)
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	switch {
+	case bytes.HasPrefix(head, []byte{0x1f, 0x8b, 0x08}):
+		d.format = "gzip"
+		return gzip.NewReader(in)
+	case bytes.Equal(head, []byte{0x28, 0xb5, 0x2f, 0xfd}),
+		len(head) == 4 && head[0]&0xf0 == 0x50 && bytes.Equal(head[1:], []byte{0x2a, 0x4d, 0x18}):
+		d.format = "zstd"
+		z, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1),
+			zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(zstdWindow))
+		if err != nil {
+			return nil, err
+		}
+		return z.IOReadCloser(), nil
+	}
+	return io.NopCloser(in), nil
+}
+
+// explain says what an error of the decompressor means.
+func (d *decompressor) explain(err error) error {
+	switch {
+	case errors.Is(err, errUpstream):
+		return errUpstream
+	case errors.Is(err, zstd.ErrWindowSizeExceeded):
+		return fmt.Errorf("%w: %w", ErrCorrupt, &LimitError{Name: "zstd window", Max: zstdWindow, Unit: "bytes"})
+	case d.layer.MediaType != "":
+		return fmt.Errorf("%w: %s stream (media type %q): %w", ErrCorrupt, d.format, d.layer.MediaType, noEOF(err))
+	}
+	return fmt.Errorf("%w: %s stream: %w", ErrCorrupt, d.format, noEOF(err))
+}
+
+func noEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+func (d *decompressor) checkSize() error {
+	if d.size > d.limits.TotalSize {
+		return d.limits.exceeded(limitTotalSize)
+	}
+	if d.format != "" && d.limits.ratioExceeded(d.size, d.read) {
+		return d.limits.exceeded(limitRatio)
+	}
+	return nil
+}
+
+// countingReader counts what is read from r in n.
+type countingReader struct {
+	r io.Reader
+	n *int64
+}
+
+func (c *countingReader) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	*c.n += int64(n)
+	return n, err
+}
