@@ -1,0 +1,170 @@
+package cas
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+	"unicode/utf8"
+
+	"github.com/opencontainers/go-digest"
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
+)
+
+// ArtifactWriter makes one artifact from a file that someone else writes. It
+// ends with Commit or Abort.
+type ArtifactWriter struct {
+	// Path is where the image goes: nothing is there, its directory is. What
+	// else is left in that directory is removed.
+	Path string
+
+	s     *Store
+	dir   string
+	ended bool
+}
+
+// NewArtifact begins an artifact. Nothing is visible before Commit.
+func (s *Store) NewArtifact() (*ArtifactWriter, error) {
+	dir, err := s.tempName("artifact")
+	work := filepath.Join(dir, "work")
+	if err == nil {
+		err = os.MkdirAll(work, 0o777)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("begin artifact: %w", Classify(err))
+	}
+	return &ArtifactWriter{Path: filepath.Join(work, imageName), s: s, dir: dir}, nil
+}
+
+// Commit takes the finished image, which must be a regular file with one name
+// that nobody writes to any more, hashes it, and makes it durable and
+// visible. Chunks of zeros become holes. An artifact that the store has
+// already is no error, and is the one returned. The writer has ended,
+// whatever Commit returns.
+func (w *ArtifactWriter) Commit(ctx context.Context, mediaType string) (Artifact, error) {
+	defer w.Abort()
+	d, err := w.commit(ctx, mediaType)
+	if err != nil {
+		return Artifact{}, fmt.Errorf("commit artifact: %w", Classify(err))
+	}
+	return w.s.Artifact(d)
+}
+
+func (w *ArtifactWriter) commit(ctx context.Context, mediaType string) (digest.Digest, error) {
+	if w.ended {
+		return "", errEnded
+	}
+	if mediaType == "" || len(mediaType) > maxMediaType || !utf8.ValidString(mediaType) {
+		return "", fmt.Errorf("invalid media type %.100q", mediaType)
+	}
+	b, err := w.sealImage(ctx, mediaType)
+	if err != nil {
+		return "", err
+	}
+	object := filepath.Join(w.dir, "object")
+	if err := w.assemble(object, b); err != nil {
+		return "", err
+	}
+	d := digest.FromBytes(b)
+	return d, w.s.publish(kindArtifact, d, object, func(path string) error {
+		_, err := artifactAt(path, d)
+		return err
+	})
+}
+
+// assemble makes the artifact's directory of the image and its manifest.
+func (w *ArtifactWriter) assemble(object string, manifest []byte) error {
+	if err := os.Mkdir(object, 0o777); err != nil {
+		return err
+	}
+	if err := w.s.writeSmall(filepath.Join(object, manifestName), manifest, readOnly); err != nil {
+		return err
+	}
+	if err := w.s.disk.rename(w.Path, filepath.Join(object, imageName), true); err != nil {
+		return err
+	}
+	return w.s.disk.syncDir(object)
+}
+
+// Abort gives up the artifact. It does nothing after Commit, so it can be
+// deferred.
+func (w *ArtifactWriter) Abort() {
+	if !w.ended {
+		w.ended = true
+		_ = removeTree(w.dir)
+	}
+}
+
+// sealImage hashes the image while it is being synced, and returns the
+// artifact manifest.
+func (w *ArtifactWriter) sealImage(ctx context.Context, mediaType string) ([]byte, error) {
+	f, size, err := openImage(w.Path)
+	if err != nil {
+		return nil, err
+	}
+	m := manifest{ChunkSize: chunkSize, MediaType: mediaType, Size: size}
+	both, ctx := errgroup.WithContext(ctx)
+	both.Go(func() error { return w.s.disk.sync(f) })
+	both.Go(func() (err error) {
+		m.Chunks, err = hashChunks(ctx, f, size, func(off, n int64) { punch(f, off, n) })
+		return err
+	})
+	if err := both.Wait(); err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	if err := w.s.disk.close(f); err != nil {
+		return nil, err
+	}
+	return canonicalJSON(m)
+}
+
+// openImage opens a builder's image for reading and punching holes, gives the
+// file the permissions to read of its directory, which the user's umask made,
+// and returns its size.
+func openImage(path string) (*os.File, int64, error) {
+	if err := checkImage(path); err != nil {
+		return nil, 0, fmt.Errorf("image %s: %w", path, err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, 0, err
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, 0, err
+	}
+	size, err := settleMode(f, filepath.Dir(path))
+	if err != nil {
+		_ = f.Close()
+	}
+	return f, size, err
+}
+
+// checkImage refuses what is no file of the builder's own.
+func checkImage(path string) error {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return ErrNotRegular
+	}
+	if st, ok := info.Sys().(*syscall.Stat_t); ok && st.Nlink > 1 {
+		return fmt.Errorf("it has %d names, want 1", st.Nlink)
+	}
+	return nil
+}
+
+func settleMode(f *os.File, dir string) (int64, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	parent, err := os.Stat(dir)
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), f.Chmod(readOnly & parent.Mode())
+}

@@ -1,0 +1,101 @@
+package cas
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"os"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// BlobWriter writes one blob, hashing what passes. It ends with Commit or
+// Abort. It is not safe for concurrent use.
+type BlobWriter struct {
+	s    *Store
+	f    *os.File
+	sum  hash.Hash
+	size int64
+	out  writeback
+	err  error // of the first failed write, or that the writer has ended
+}
+
+// errEnded is what a writer returns after Commit or Abort.
+var errEnded = errors.New("writer has ended")
+
+// NewBlob begins a blob. Nothing is visible in the store before Commit.
+func (s *Store) NewBlob() (*BlobWriter, error) {
+	f, err := s.createTemp("blob")
+	if err != nil {
+		return nil, fmt.Errorf("begin blob: %w", Classify(err))
+	}
+	return &BlobWriter{s: s, f: f, sum: sha256.New(), out: writeback{disk: &s.disk, f: f}}, nil
+}
+
+// Write appends p. After an error the blob can only be aborted.
+func (w *BlobWriter) Write(p []byte) (int, error) {
+	if w.err != nil {
+		return 0, w.err
+	}
+	n, err := w.s.disk.write(w.f, p)
+	w.sum.Write(p[:n])
+	w.size += int64(n)
+	if err == nil {
+		err = w.out.upTo(w.size)
+	}
+	if err != nil {
+		w.err = fmt.Errorf("write blob: %w", Classify(err))
+	}
+	return n, w.err
+}
+
+// Size returns the number of bytes written.
+func (w *BlobWriter) Size() int64 { return w.size }
+
+// Digest returns the digest of the bytes written.
+func (w *BlobWriter) Digest() digest.Digest {
+	return digest.NewDigest(digest.SHA256, w.sum)
+}
+
+// Commit makes the blob durable and visible. want and size say what it must
+// be; "" and -1 leave that open. Anything else is an [ErrMismatch], and
+// nothing is stored. A blob that the store has already is no error. The
+// writer has ended, whatever Commit returns.
+func (w *BlobWriter) Commit(ctx context.Context, want digest.Digest, size int64) error {
+	defer w.Abort()
+	if err := w.commit(ctx, want, size); err != nil {
+		return fmt.Errorf("commit blob %s: %w", w.Digest(), Classify(err))
+	}
+	return nil
+}
+
+func (w *BlobWriter) commit(ctx context.Context, want digest.Digest, size int64) error {
+	got := w.Digest()
+	switch {
+	case w.err != nil:
+		return w.err
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case size >= 0 && size != w.size:
+		return fmt.Errorf("%w: %d bytes, want %d", ErrMismatch, w.size, size)
+	case want != "" && want != got:
+		return fmt.Errorf("%w: want digest %.100q", ErrMismatch, string(want))
+	}
+	if err := w.s.seal(w.f, readOnly); err != nil {
+		return err
+	}
+	return w.s.publish(kindBlob, got, w.f.Name(), checkSize(w.size))
+}
+
+// Abort gives up the blob. It does nothing after Commit, so it can be
+// deferred.
+func (w *BlobWriter) Abort() {
+	if errors.Is(w.err, errEnded) {
+		return
+	}
+	w.err = errEnded
+	_ = w.f.Close()
+	_ = os.Remove(w.f.Name())
+}

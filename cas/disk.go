@@ -1,0 +1,92 @@
+package cas
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// disk holds the calls by which the store changes what is on disk. They are
+// fields so that tests can make each one fail, or end the process beside it.
+type disk struct {
+	write func(f *os.File, p []byte) (int, error)
+	// writeback starts writing n bytes at off to the disk and does not wait.
+	writeback func(f *os.File, off, n int64) error
+	sync      func(f *os.File) error
+	close     func(f *os.File) error
+	// rename moves a file or directory. Unless replace is set it fails with
+	// fs.ErrExist when to exists, where the filesystem can tell.
+	rename  func(from, to string, replace bool) error
+	syncDir func(dir string) error
+	// tmpfile opens a file without a name in dir.
+	tmpfile   func(dir string, perm fs.FileMode) (*os.File, error)
+	clone     func(dst, src *os.File) error
+	copyRange func(dst, src *os.File, off int64, n int) (int, error)
+}
+
+func realDisk() disk {
+	return disk{
+		write:     (*os.File).Write,
+		writeback: startWriteback,
+		sync:      (*os.File).Sync,
+		close:     (*os.File).Close,
+		rename:    rename,
+		syncDir:   syncDir,
+		tmpfile:   openTmpfile,
+		clone: func(dst, src *os.File) error {
+			return os.NewSyscallError("ficlone", unix.IoctlFileClone(int(dst.Fd()), int(src.Fd())))
+		},
+		copyRange: func(dst, src *os.File, off int64, n int) (int, error) {
+			to := off
+			n, err := unix.CopyFileRange(int(src.Fd()), &off, int(dst.Fd()), &to, n, 0)
+			return n, os.NewSyscallError("copy_file_range", err)
+		},
+	}
+}
+
+// startWriteback is sync_file_range(2) with SYNC_FILE_RANGE_WRITE alone: it
+// promises nothing, and so is no error where it does not exist.
+func startWriteback(f *os.File, off, n int64) error {
+	err := unix.SyncFileRange(int(f.Fd()), off, n, unix.SYNC_FILE_RANGE_WRITE)
+	for _, none := range []error{unix.ENOSYS, unix.EINVAL, unix.ESPIPE, unix.EOPNOTSUPP, unix.EPERM} {
+		if errors.Is(err, none) {
+			return nil
+		}
+	}
+	return os.NewSyscallError("sync_file_range", err)
+}
+
+func rename(from, to string, replace bool) error {
+	if replace {
+		return os.Rename(from, to)
+	}
+	err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
+	// Filesystems without RENAME_NOREPLACE say EINVAL. A plain rename still
+	// spares a directory with anything in it, and replaces a file by its equal.
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) {
+		return os.Rename(from, to)
+	}
+	if err != nil {
+		return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
+	}
+	return nil
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = d.Close() }()
+	err = d.Sync()
+	if errors.Is(err, unix.EINVAL) { // a filesystem that cannot sync directories
+		return nil
+	}
+	return err
+}
+
+func openTmpfile(dir string, perm fs.FileMode) (*os.File, error) {
+	return os.OpenFile(dir, os.O_RDWR|unix.O_TMPFILE, perm)
+}

@@ -1,0 +1,99 @@
+package cas
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// Open opens the store at dir and makes it when dir is absent or empty. A
+// directory that holds something else, or a store of another version, is
+// refused with [ErrVersion] and left as it is.
+//
+// A store that the caller may not write to, or whose disk is full, opens too:
+// what it holds can be read, and what would write returns [ErrReadOnly] or
+// [ErrNoSpace]; see [Store.Writable].
+//
+// The store is held with a shared lock until Close. What processes that died
+// left in tmp is removed.
+func Open(ctx context.Context, dir string) (*Store, error) {
+	return open(ctx, dir, realDisk())
+}
+
+func open(ctx context.Context, dir string, d disk) (*Store, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open store %s: %w", dir, err)
+	}
+	s := &Store{dir: abs, disk: d}
+	if err := s.open(ctx); err != nil {
+		_ = s.Close()
+		return nil, fmt.Errorf("open store %s: %w", abs, err)
+	}
+	return s, nil
+}
+
+func (s *Store) open(ctx context.Context) error {
+	found, err := hasVersion(s.dir)
+	if err != nil {
+		return err
+	}
+	if !found {
+		if err := s.writeVersion(); err != nil {
+			return Classify(err)
+		}
+	}
+	if err := s.startWriting(ctx); err != nil {
+		err = Classify(err)
+		if !errors.Is(err, ErrReadOnly) && !errors.Is(err, ErrNoSpace) {
+			return err
+		}
+		s.denied = err
+		return s.lockShared(ctx)
+	}
+	return s.reclaim(ctx)
+}
+
+// startWriting does all that needs to write in the store.
+func (s *Store) startWriting(ctx context.Context) error {
+	if err := s.makeLayout(); err != nil {
+		return err
+	}
+	if err := s.lockShared(ctx); err != nil {
+		return err
+	}
+	return s.startSession(ctx)
+}
+
+// makeLayout makes what is not there of the store's directories and files.
+func (s *Store) makeLayout() error {
+	for _, k := range []kind{kindBlob, kindLayer, kindArtifact, kindAction} {
+		if err := os.MkdirAll(s.path(k.dir()), 0o777); err != nil {
+			return err
+		}
+	}
+	for _, name := range []string{"tmp", "locks", "quarantine"} {
+		if err := os.MkdirAll(s.path(name), 0o777); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lockShared takes the store's shared lock once. A read-only store without
+// its lock file has nobody to lock out.
+func (s *Store) lockShared(ctx context.Context) error {
+	if s.lock != nil {
+		return nil
+	}
+	f, err := lockFile(ctx, s.path("locks", "store"), unix.LOCK_SH, nil)
+	if err != nil && s.denied != nil && ctx.Err() == nil {
+		return nil
+	}
+	s.lock = f
+	return err
+}

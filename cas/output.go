@@ -1,0 +1,78 @@
+package cas
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+)
+
+// WriteOutput makes a user's file at dst of what write writes, in the way of
+// [Store.CopyOut].
+//
+// The file is written beside its target and renamed, so that dst is the old
+// file or the whole new one at every moment; the new file has a mode and an
+// owner of its own. When dst is a symlink, what it leads to is replaced or
+// made and the link stays. A directory is an [ErrIsDirectory]; a device, fifo
+// or socket is an [ErrNotRegular]; a full disk is an [ErrNoSpace]. After an
+// error, or when ctx ends, nothing of the new file is left. A process that is
+// killed may leave a file .NAME.banger-* beside the target, which the next
+// one that writes the same target removes.
+func WriteOutput(ctx context.Context, dst string, write func(w io.Writer) error) error {
+	d := realDisk()
+	err := d.output(ctx, dst, CopyOptions{}, func(out *os.File) error {
+		return write(&ctxWriter{ctx, out})
+	})
+	if err != nil {
+		return fmt.Errorf("write %s: %w", dst, err)
+	}
+	return nil
+}
+
+// output makes a file at dst and has fill write it.
+func (d *disk) output(ctx context.Context, dst string, opts CopyOptions, fill func(out *os.File) error) error {
+	err := d.fillOutput(ctx, dst, opts, fill)
+	if noSpace(err) {
+		return fmt.Errorf("%w: %w", ErrNoSpace, err)
+	}
+	return err
+}
+
+func (d *disk) fillOutput(ctx context.Context, dst string, opts CopyOptions, fill func(out *os.File) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	target, err := resolveTarget(dst)
+	if err != nil {
+		return err
+	}
+	perm := opts.Perm
+	if perm == 0 {
+		perm = 0o666
+	}
+	out, err := newOutFile(d, target, perm)
+	if err != nil {
+		return err
+	}
+	defer out.abort()
+	if err := fill(out.f); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return out.commit(opts.Fsync)
+}
+
+// ctxWriter fails once its context has ended.
+type ctxWriter struct {
+	ctx context.Context
+	w   io.Writer
+}
+
+func (w *ctxWriter) Write(p []byte) (int, error) {
+	if err := w.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return w.w.Write(p)
+}

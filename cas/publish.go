@@ -1,0 +1,109 @@
+package cas
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// What seal leaves of the mode that the creator's umask allowed.
+const (
+	readOnly fs.FileMode = 0o444 // objects
+	editable fs.FileMode = 0o666 // files that other programs may rewrite
+)
+
+// seal ends the writing of f: mode set, synced, closed. f is closed whatever
+// happens; after an error its content must be given up, because a second
+// fsync may succeed without the data being on disk.
+func (s *Store) seal(f *os.File, mask fs.FileMode) (err error) {
+	defer func() { err = errors.Join(err, s.disk.close(f)) }()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if err := f.Chmod(info.Mode() & mask); err != nil {
+		return err
+	}
+	return s.disk.sync(f)
+}
+
+// writeSmall makes a sealed file at path, which must not exist.
+func (s *Store) writeSmall(path string, content []byte, mask fs.FileMode) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return err
+	}
+	if _, err := s.disk.write(f, content); err != nil {
+		_ = f.Close()
+		return err
+	}
+	return s.seal(f, mask)
+}
+
+// publish gives the sealed object at temp its name. An object that has the
+// name already wins if valid finds it sound, and temp is then left for its
+// owner to remove; else the old one goes to quarantine. When publish returns
+// nil the name is on disk, whoever put it there. After an error temp is where
+// it was.
+func (s *Store) publish(k kind, d digest.Digest, temp string, valid func(path string) error) error {
+	place, err := s.object(k, d)
+	if err != nil {
+		return err
+	}
+	err = s.disk.rename(temp, place, false)
+	if errors.Is(err, fs.ErrExist) {
+		bad := valid(place)
+		if bad == nil {
+			return s.disk.syncDir(filepath.Dir(place))
+		}
+		if err := s.quarantine(k, d, bad); err != nil {
+			return err
+		}
+		err = s.disk.rename(temp, place, false)
+	}
+	if err != nil {
+		return err
+	}
+	return s.settle(temp, place)
+}
+
+// settle syncs the directory of an object just renamed, or takes it back.
+func (s *Store) settle(temp, place string) error {
+	err := s.disk.syncDir(filepath.Dir(place))
+	if err != nil {
+		return errors.Join(err, s.disk.rename(place, temp, false))
+	}
+	return nil
+}
+
+// replaceFile puts content at path, atomically and durably, whatever was
+// there.
+func (s *Store) replaceFile(path string, content []byte, mask fs.FileMode) error {
+	temp, err := s.tempName("file")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(temp) }()
+	if err := s.writeSmall(temp, content, mask); err != nil {
+		return err
+	}
+	if err := s.disk.rename(temp, path, true); err != nil {
+		return err
+	}
+	return s.disk.syncDir(filepath.Dir(path))
+}
+
+// checkSize is a valid for objects that are one file of a known size.
+func checkSize(want int64) func(path string) error {
+	return func(path string) error {
+		size, err := statRegular(path)
+		if err == nil && size != want {
+			err = fmt.Errorf("%d bytes, want %d", size, want)
+		}
+		return err
+	}
+}
