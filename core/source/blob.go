@@ -1,0 +1,130 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+)
+
+// blobReader reads a blob from a registry to its promised size, and goes on
+// where it stopped when the connection breaks or stalls. It gives up after
+// several failures in a row without a byte between them. It is not safe for
+// concurrent use.
+type blobReader struct {
+	ctx      context.Context
+	c        *client
+	desc     v1.Descriptor
+	body     io.ReadCloser // nil between connections
+	off      int64
+	failures int
+}
+
+// openBlob begins to read the blob d.
+func (c *client) openBlob(ctx context.Context, d v1.Descriptor) (io.ReadCloser, error) {
+	r := &blobReader{ctx: ctx, c: c, desc: d}
+	if err := r.connect(); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+func (r *blobReader) Read(p []byte) (int, error) {
+	for {
+		for r.body == nil {
+			if err := r.connect(); err != nil {
+				return 0, fmt.Errorf("after %d of %d bytes: %w", r.off, r.desc.Size, err)
+			}
+		}
+		n, err := r.body.Read(p)
+		r.off += int64(n)
+		if n > 0 {
+			r.failures = 0
+		}
+		switch {
+		case r.off > r.desc.Size:
+			return 0, invalid("the registry sends more than the %d bytes of the manifest", r.desc.Size)
+		case err != nil && r.off == r.desc.Size && r.ctx.Err() == nil:
+			return n, io.EOF
+		case err == nil && n > 0:
+			return n, nil
+		case err != nil:
+			if err := r.broken(err); err != nil {
+				return n, err
+			}
+			if n > 0 {
+				return n, nil
+			}
+		}
+	}
+}
+
+// broken readies the reader for another connection after a failure, or
+// returns the failure that is final.
+func (r *blobReader) broken(err error) error {
+	_ = r.body.Close()
+	r.body = nil
+	a := askBlob(r.desc.Digest.String())
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	if r.failures++; r.ctx.Err() != nil || !passing(err) || r.failures == maxAttempts {
+		err = fmt.Errorf("after %d of %d bytes: %w", r.off, r.desc.Size, err)
+		return r.c.classify(r.ctx, err, a)
+	}
+	return r.c.policy.wait(r.ctx, r.failures, 0)
+}
+
+// connect asks for the blob from r.off on.
+func (r *blobReader) connect() error {
+	a, wanted := askBlob(r.desc.Digest.String()), []int{http.StatusOK}
+	if r.off > 0 {
+		a.header.Set("Range", fmt.Sprintf("bytes=%d-", r.off))
+		wanted = append(wanted, http.StatusPartialContent)
+	}
+	resp, err := r.c.do(r.ctx, a, wanted...)
+	if err != nil {
+		return err
+	}
+	r.body = resp.Body
+	if r.off == 0 {
+		return r.checkLength(resp.ContentLength)
+	}
+	return r.skipTo(resp)
+}
+
+func (r *blobReader) checkLength(n int64) error {
+	if n >= 0 && n != r.desc.Size {
+		_ = r.body.Close()
+		return invalid("the registry has %d bytes where the manifest says %d", n, r.desc.Size)
+	}
+	return nil
+}
+
+// skipTo brings a response for the rest of the blob to r.off: a server that
+// does not know ranges sends all of it.
+func (r *blobReader) skipTo(resp *http.Response) error {
+	if resp.StatusCode == http.StatusPartialContent {
+		var from int64
+		if _, err := fmt.Sscanf(resp.Header.Get("Content-Range"), "bytes %d-", &from); err != nil || from != r.off {
+			_ = r.body.Close()
+			return fmt.Errorf("%w: the registry answers a request for bytes from %d with %.60q",
+				ErrNetwork, r.off, resp.Header.Get("Content-Range"))
+		}
+		return nil
+	}
+	if _, err := io.CopyN(io.Discard, r.body, r.off); err != nil {
+		return r.broken(err)
+	}
+	return nil
+}
+
+func (r *blobReader) Close() error {
+	if r.body == nil {
+		return nil
+	}
+	return r.body.Close()
+}

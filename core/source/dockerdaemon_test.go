@@ -1,0 +1,91 @@
+package source_test
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/klauspost/compress/gzip"
+
+	"banger/core/source"
+	"banger/internal/hint"
+	"banger/internal/need"
+)
+
+// fakeDaemon serves the real image as docker would and returns its address.
+func fakeDaemon(t testing.TB) string {
+	t.Helper()
+	archive := alpineArchive(t)
+	path := filepath.Join(need.OpenDir(t), "d.sock")
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := &httptest.Server{Listener: l, Config: &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/images/alpine:3.11/json":
+			_, _ = fmt.Fprintf(w, `{"Id":%q}`, alpineConfig)
+		case "/images/broken/json":
+			_, _ = fmt.Fprintf(w, `{"Id":"sha256:%s"}`, strings.Repeat("0", 64))
+		case "/images/" + alpineConfig + "/get":
+			f, err := os.Open(archive)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer f.Close()
+			z, err := gzip.NewReader(f)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_, _ = io.Copy(w, z)
+		case "/images/sha256:" + strings.Repeat("0", 64) + "/get":
+			_, _ = io.WriteString(w, "no archive, but more than nothing")
+		default:
+			w.WriteHeader(404)
+			_, _ = io.WriteString(w, `{"message":"No such image"}`)
+		}
+	})}}
+	srv.Start()
+	t.Cleanup(srv.Close)
+	return "unix://" + path
+}
+
+func TestDockerDaemon(t *testing.T) {
+	o := source.Options{DockerHost: fakeDaemon(t)}
+	im := mustOpen(t, "docker-daemon:alpine:3.11", o)
+	if ids := check(t, im); len(ids) != 1 || ids[0] != alpineDiffID {
+		t.Errorf("diffIDs %v", ids)
+	}
+	archive := mustOpen(t, "docker-archive:"+alpineArchive(t), source.Options{})
+	if im.Manifest().Digest != archive.Manifest().Digest {
+		t.Error("the daemon's image and its archive have different digests")
+	}
+	if im.Name() != "docker-daemon:alpine:3.11" {
+		t.Errorf("name %s", im.Name())
+	}
+	o.Platform = platform(t, "linux/amd64")
+	check(t, mustOpen(t, "docker-daemon:alpine:3.11", o))
+	o.Platform = platform(t, "linux/arm64")
+	_ = wantError(t, "docker-daemon:alpine:3.11", o, source.ErrNotFound, "only one for linux/amd64")
+}
+
+func TestDockerDaemonErrors(t *testing.T) {
+	o := source.Options{DockerHost: fakeDaemon(t)}
+	_ = wantError(t, "docker-daemon:other", o, source.ErrNotFound, "has no other")
+	_ = wantError(t, "docker-daemon:../x", o, source.ErrReference, "bad name")
+	_ = wantError(t, "docker-daemon:broken", o, source.ErrInvalid, "what the docker daemon saved")
+	_ = wantError(t, "docker-daemon:x", source.Options{DockerHost: "ssh://host"}, source.ErrReference, "unix:///PATH or tcp://HOST:PORT")
+	gone := source.Options{DockerHost: "unix://" + filepath.Join(t.TempDir(), "none.sock")}
+	err := wantError(t, "docker-daemon:x", gone, source.ErrNetwork, "was not reached")
+	if !strings.Contains(hint.Of(err), "start the docker daemon") {
+		t.Errorf("hint %q", hint.Of(err))
+	}
+}

@@ -1,0 +1,10 @@
+package source
+
+import "time"
+
+// WithRetry returns o with another pace of retries and another limit for
+// stalled transfers; zero is the default.
+func WithRetry(o Options, first, stall time.Duration) Options {
+	o.retry = retryPolicy{first: first, stall: stall}
+	return o
+}

@@ -1,0 +1,111 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// retryPolicy says how often and how soon a request is made again.
+type retryPolicy struct {
+	first time.Duration // before the second attempt; doubled for each later one
+	stall time.Duration // without a byte of a body before it counts as failed
+}
+
+// The defaults, and what is the same in every policy.
+const (
+	firstRetry = 500 * time.Millisecond
+	stallLimit = 60 * time.Second
+	// connectLimit bounds all that precedes the first request for the image:
+	// ping, redirects, token.
+	connectLimit = 2 * time.Minute
+	maxAttempts  = 4
+	// maxRetryAfter is the longest wait that a server can ask for. It is short:
+	// a person waits, and quotas of registries last for hours.
+	maxRetryAfter = 15 * time.Second
+)
+
+func (p retryPolicy) orDefault() retryPolicy {
+	if p.first == 0 {
+		p.first = firstRetry
+	}
+	if p.stall == 0 {
+		p.stall = stallLimit
+	}
+	return p
+}
+
+// wait sleeps before attempt n (1 is the second), with jitter, or for as long
+// as the server asked. It fails when ctx ends first.
+func (p retryPolicy) wait(ctx context.Context, n int, asked time.Duration) error {
+	d := p.first << (n - 1)
+	d = max(asked, d/2+rand.N(d))
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// retrying is a RoundTripper that repeats requests which failed for reasons
+// that may pass. It takes only requests without a body.
+type retrying struct {
+	next   http.RoundTripper
+	policy retryPolicy
+}
+
+func (t *retrying) RoundTrip(req *http.Request) (*http.Response, error) {
+	for n := 1; ; n++ {
+		resp, err := t.next.RoundTrip(req)
+		asked, again := retryable(resp, err)
+		if !again || n == maxAttempts || req.Body != nil || req.Context().Err() != nil {
+			return resp, err
+		}
+		if resp != nil {
+			_ = resp.Body.Close()
+		}
+		if err := t.policy.wait(req.Context(), n, asked); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// retryable tells whether a request is worth repeating, and how long the
+// server wants to be left alone before.
+func retryable(resp *http.Response, err error) (time.Duration, bool) {
+	if err != nil {
+		return 0, passing(err)
+	}
+	switch resp.StatusCode {
+	case http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusInternalServerError,
+		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+	default:
+		return 0, false
+	}
+	s, err := strconv.Atoi(resp.Header.Get("Retry-After"))
+	if err != nil || s < 0 {
+		return 0, true
+	}
+	if s > int(maxRetryAfter/time.Second) {
+		return 0, false
+	}
+	return time.Duration(s) * time.Second, true
+}
+
+// passing reports whether a failure of the connection may pass: it broke, or
+// a body stalled. A host that is unknown or refuses stays so, and one that
+// did not answer in time has been waited for long enough.
+func passing(err error) bool {
+	var dns *net.DNSError
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) ||
+		errors.Is(err, syscall.EPIPE) || errors.Is(err, errStalled) || errors.As(err, &dns) && dns.IsTemporary
+}

@@ -1,0 +1,54 @@
+package source
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// spool returns a file with what fill writes. The file has no name any more:
+// it is gone when it is closed, or its process is.
+func spool(dir string, fill func(io.Writer) error) (*os.File, error) {
+	f, err := os.CreateTemp(dir, "image-*.tar")
+	if err != nil {
+		return nil, fmt.Errorf("make temporary file: %w", err)
+	}
+	if err := errors.Join(os.Remove(f.Name()), fill(f)); err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// Bounds on what a compressed archive becomes. An archive of images is made
+// of files of all kinds; only zeros compress better than this.
+const (
+	maxRatio      = 200
+	alwaysAllowed = 64 << 30
+)
+
+type countingReader struct {
+	r io.Reader
+	n int64
+}
+
+func (c *countingReader) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
+}
+
+// ratioWriter fails when much more is written than was read.
+type ratioWriter struct {
+	w  io.Writer
+	in *countingReader
+	n  int64
+}
+
+func (w *ratioWriter) Write(p []byte) (int, error) {
+	if w.n += int64(len(p)); w.n > alwaysAllowed && w.n/maxRatio > w.in.n {
+		return 0, invalid("the archive decompresses to more than %d times its size", maxRatio)
+	}
+	return w.w.Write(p)
+}
