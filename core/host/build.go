@@ -1,0 +1,113 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"banger/internal/hint"
+	"banger/sdk"
+)
+
+// Build has b make the image that req asks for. req.Events receives what the
+// builder says, cleaned and bounded, until Build returns; it must not block
+// for long. When Build returns, the builder and everything it started are
+// gone, and on success the image lies at req.Output and has passed the checks
+// of its format. After an error whatever lies there is worthless, and the
+// caller's to remove, like Scratch.
+//
+// For InputTar the caller writes to the pipe at req.TarPath meanwhile.
+//
+// If ctx ends, the builder is asked to stop, and killed after two seconds;
+// the error wraps the cause. A missing tool is ErrToolMissing, before
+// anything is started; everything else that is the builder's fault wraps
+// ErrBuilder.
+func (h *Host) Build(ctx context.Context, b *Builder, req *sdk.Request) error {
+	if err := ready(b, req); err != nil {
+		return err
+	}
+	ev := &events{to: req.Events}
+	s, err := h.open(ctx, b, work{dir: req.Scratch, temp: req.Scratch, log: ev.printed})
+	if err != nil {
+		return err
+	}
+	size, err := s.build(ctx, withEvents(req, ev))
+	if err != nil {
+		err = s.failure(ctx, "build", err)
+	}
+	if endErr := s.end(); endErr != nil && err == nil {
+		err = failure(ctx, b, "end", endErr)
+	}
+	if err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return failure(ctx, b, "build", err)
+	}
+	if err := checkImage(req.Output, size, b.Description.MediaType); err != nil {
+		return failure(ctx, b, "build", err)
+	}
+	return nil
+}
+
+// ready checks what can be checked before anything is started.
+func ready(b *Builder, req *sdk.Request) error {
+	if missing := b.MissingTools(); len(missing) > 0 {
+		return toolMissing(b.Name, missing[0])
+	}
+	if err := unchanged(b); err != nil {
+		return &Error{Builder: b.Name, Op: "start", Err: err}
+	}
+	if fi, err := os.Stat(req.Scratch); err != nil || !fi.IsDir() || !filepath.IsAbs(req.Scratch) {
+		return fmt.Errorf("builder %s: scratch %q is no directory with an absolute path", b.Name, req.Scratch)
+	}
+	if _, err := os.Lstat(req.Output); !errors.Is(err, fs.ErrNotExist) || !filepath.IsAbs(req.Output) {
+		return fmt.Errorf("builder %s: output %q must be an absolute path where nothing is", b.Name, req.Output)
+	}
+	return nil
+}
+
+func toolMissing(builder string, t sdk.Tool) error {
+	err := fmt.Errorf("builder %s needs %s: %w", builder, t.Name, ErrToolMissing)
+	if t.Hint == "" {
+		return err
+	}
+	return hint.With(err, t.Hint)
+}
+
+// withEvents returns req with another Events.
+func withEvents(req *sdk.Request, ev sdk.Events) *sdk.Request {
+	return &sdk.Request{
+		TreePath: req.TreePath, TreeDigest: req.TreeDigest,
+		PackPaths: req.PackPaths, Dir: req.Dir, TarPath: req.TarPath,
+		StagingLossesPath: req.StagingLossesPath,
+		Options:           req.Options, Size: req.Size,
+		Output: req.Output, Scratch: req.Scratch,
+		Events: ev,
+	}
+}
+
+// build runs the call. A connection can outlive its process, in a child that
+// has it too: then the call ends a moment after the process.
+func (s *session) build(ctx context.Context, req *sdk.Request) (int64, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	defer close(done)
+	defer cancel()
+	go func() {
+		select {
+		case <-s.runner.proc.exited:
+			wait(done, s.host.limits.die)
+			cancel()
+		case <-done:
+		}
+	}()
+	size, err := s.client.Build(ctx, req)
+	if err != nil && s.runner.proc.ended() != "" && ctx.Err() != nil {
+		err = fmt.Errorf("%w: %w", errLost, err)
+	}
+	return size, err
+}

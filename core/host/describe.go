@@ -1,0 +1,182 @@
+package host
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/opencontainers/go-digest"
+
+	"banger/internal/hint"
+	"banger/sdk"
+)
+
+// record is what the cache keeps of a builder. It is valid for as long as the
+// builder's file, which its key names, and the tools are what they were.
+type record struct {
+	Digest      digest.Digest   `json:"digest,omitempty"`
+	Description sdk.Description `json:"description"`
+	Tools       []toolState     `json:"tools"`
+}
+
+// toolState is where a tool is found and which file that is. A tool that is
+// not there has no path.
+type toolState struct {
+	Name  string `json:"name"`
+	Found string `json:"found"` // on the tool path
+	File  fileID `json:"file"`
+	// Used is what the builder itself says it runs.
+	Used     string `json:"used"`
+	UsedFile fileID `json:"used_file"`
+}
+
+// describe fills in all of b but where it was found: from the cache, or by
+// starting it.
+func (h *Host) describe(ctx context.Context, b *Builder) error {
+	if err := checkExecutable(b.Path); err != nil {
+		return &Error{Builder: b.Name, Op: "find", Err: err}
+	}
+	file, err := identify(b.Path)
+	if err != nil {
+		return &Error{Builder: b.Name, Op: "find", Err: err}
+	}
+	b.file = file
+	key := h.cacheKey(b)
+	r, ok := h.cached(ctx, key, b.Name)
+	if !ok {
+		if r, err = h.ask(ctx, b); err != nil {
+			return err
+		}
+		h.keep(ctx, key, r)
+	}
+	b.Description, b.Digest = r.Description, r.Digest
+	b.Identity = r.Digest.String()
+	if b.Bundled {
+		b.Identity = fmt.Sprintf("bundled:%s/%d", b.Name, r.Description.Revision)
+		return h.checkRevision(b)
+	}
+	return nil
+}
+
+func (h *Host) checkRevision(b *Builder) error {
+	want, got := h.cfg.Bundled[b.Name].Revision, b.Description.Revision
+	if want == 0 || want == got {
+		return nil
+	}
+	err := fmt.Errorf("%s has been replaced: it has revision %d of the builder, this process %d", b.Path, got, want)
+	return hint.With(&Error{Builder: b.Name, Op: "find", Err: err}, "run the command again")
+}
+
+// ask starts the builder to have it describe itself.
+func (h *Host) ask(ctx context.Context, b *Builder) (r *record, err error) {
+	r = &record{}
+	if !b.Bundled {
+		d, err := digestFile(ctx, b.Path)
+		if err != nil {
+			return nil, failure(ctx, b, "find", err)
+		}
+		r.Digest = d
+	}
+	s, err := h.open(ctx, b, work{dir: "/", temp: h.cfg.TempDir})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.end()) }()
+	callCtx, cancel := context.WithTimeout(ctx, h.limits.describe)
+	defer cancel()
+	d, err := s.client.Describe(callCtx)
+	if callCtx.Err() != nil {
+		err = errSlow
+	}
+	if err != nil {
+		return nil, s.failure(ctx, "describe", err)
+	}
+	if err := checkDescription(b.Name, &d); err != nil {
+		return nil, s.failure(ctx, "describe", err)
+	}
+	if err := unchanged(b); err != nil {
+		return nil, s.failure(ctx, "describe", err)
+	}
+	r.Description = d
+	r.Tools = h.toolStates(d.Tools)
+	return r, nil
+}
+
+var errChanged = errors.New("its file has changed in the meantime")
+
+// unchanged tells whether the builder's file is the one that was found.
+func unchanged(b *Builder) error {
+	now, err := identify(b.Path)
+	if err != nil {
+		return err
+	}
+	if now != b.file {
+		return hint.With(errChanged, "run the command again")
+	}
+	return nil
+}
+
+// cacheKey names everything that a description depends on but the tools.
+func (h *Host) cacheKey(b *Builder) string {
+	text, err := json.Marshal(struct {
+		Format     int
+		Name, Path string
+		Args       []string
+		Bundled    bool
+		File       fileID
+		ToolPath   string
+	}{1, b.Name, b.Path, b.args, b.Bundled, b.file, h.cfg.ToolPath})
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256(text)
+	return "builder-" + hex.EncodeToString(sum[:])
+}
+
+// cached returns the record of key if it is there and still true. What a
+// cache holds is checked like what a builder says.
+func (h *Host) cached(ctx context.Context, key, name string) (*record, bool) {
+	if h.cfg.Cache == nil {
+		return nil, false
+	}
+	text, ok := h.cfg.Cache.Get(ctx, key)
+	if !ok {
+		return nil, false
+	}
+	r := &record{}
+	if err := json.Unmarshal(text, r); err != nil {
+		return nil, false
+	}
+	if r.Digest != "" && r.Digest.Validate() != nil || checkDescription(name, &r.Description) != nil {
+		return nil, false
+	}
+	return r, slices.Equal(r.Tools, h.toolStates(r.Description.Tools))
+}
+
+func (h *Host) keep(ctx context.Context, key string, r *record) {
+	if h.cfg.Cache == nil {
+		return
+	}
+	if text, err := json.Marshal(r); err == nil {
+		h.cfg.Cache.Put(ctx, key, text)
+	}
+}
+
+func (h *Host) toolStates(tools []sdk.Tool) []toolState {
+	var states []toolState
+	for _, t := range tools {
+		s := toolState{Name: t.Name, Found: lookTool(h.cfg.ToolPath, t.Name), Used: t.Path}
+		if s.Found != "" {
+			s.File, _ = identify(s.Found) // gone again: the zero fileID says so
+		}
+		if s.Used != "" {
+			s.UsedFile, _ = identify(s.Used)
+		}
+		states = append(states, s)
+	}
+	return states
+}

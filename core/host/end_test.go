@@ -1,0 +1,195 @@
+package host
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// gone waits until nothing runs in the process group. It must not take long:
+// the bound is for a machine that is busy.
+func gone(t *testing.T, group int) {
+	t.Helper()
+	var left []string
+	for range 200 {
+		if left = members(t, group); len(left) == 0 {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Errorf("left of process group %d:\n%s", group, strings.Join(left, ""))
+}
+
+// cancelled starts a build, cancels it once the builder has told its pid, and
+// returns that.
+func cancelled(t *testing.T, h *Host, name string) int {
+	t.Helper()
+	b := known(t, h, name)
+	req, rec := request(t)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	cause := errors.New("enough")
+	pid := make(chan int, 1)
+	go func() {
+		n, _ := strconv.Atoi(<-rec.lines)
+		pid <- n
+		cancel(cause)
+	}()
+	err := h.Build(ctx, b, req)
+	if !errors.Is(err, cause) || errors.Is(err, ErrBuilder) {
+		t.Errorf("error is %v, want %v", err, cause)
+	}
+	return <-pid
+}
+
+func TestCancelLeavesNoProcess(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"waits", "stubborn", "stubborn-child"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			group := cancelled(t, impatient(install(t, name)), name)
+			if group <= 1 {
+				t.Fatalf("the builder told pid %d", group)
+			}
+			if left := members(t, group); len(left) > 0 {
+				t.Errorf("left of process group %d:\n%s", group, strings.Join(left, ""))
+			}
+		})
+	}
+}
+
+// members returns the processes of a group that do more than wait to be
+// reaped, which may be up to a process that is not ours.
+func members(t *testing.T, group int) []string {
+	t.Helper()
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil || len(stats) == 0 {
+		t.Fatalf("no processes: %v", err)
+	}
+	var found []string
+	for _, path := range stats {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			continue // it has ended
+		}
+		line := string(text)
+		fields := strings.Fields(line[strings.LastIndexByte(line, ')')+1:]) // state, parent, group, …: proc(5)
+		if len(fields) > 2 && fields[0] != "Z" && fields[2] == strconv.Itoa(group) {
+			found = append(found, line)
+		}
+	}
+	return found
+}
+
+// A child that left the group and holds the pipes does not hold up the host.
+func TestStrayHoldsNothingUp(t *testing.T) {
+	t.Parallel()
+	h := install(t, "stray")
+	req, rec := request(t)
+	err := h.Build(t.Context(), known(t, h, "stray"), req)
+	if pid, convErr := strconv.Atoi(<-rec.lines); convErr == nil {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// The host is killed; the builder and its tools die with it, and no socket
+// stays behind.
+func TestHostKilled(t *testing.T) {
+	t.Parallel()
+	h := install(t, "host", "stubborn-child")
+	temp, err := os.MkdirTemp("/tmp", "") // short enough for sockets
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(temp)
+	cmd := exec.CommandContext(t.Context(), filepath.Join(h.cfg.Dirs[0], prefix+"host"), h.cfg.Dirs[0], "stubborn-child", temp)
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	group, err := strconv.Atoi(line[:len(line)-1])
+	if err != nil {
+		t.Fatalf("the host says %q", line)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	gone(t, group)
+	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
+		t.Errorf("left in the temporary directory: %v, %v", left, err)
+	}
+}
+
+// Builds that go well and builds that go wrong leave no goroutine, no file
+// and no directory behind.
+func TestNothingGrows(t *testing.T) {
+	h := impatient(install(t, "talks", "is-killed", "stubborn-child", "dead-address", "dead-and-gone", "deaf-address", "prints-100k"))
+	once := func() {
+		for _, name := range []string{"talks", "is-killed"} {
+			req, _ := request(t)
+			_ = h.Build(t.Context(), known(t, h, name), req)
+		}
+		cancelled(t, h, "stubborn-child")
+		for _, name := range []string{"dead-address", "dead-and-gone", "deaf-address", "prints-100k"} {
+			if _, err := hopeless(h).Find(t.Context(), name); err == nil {
+				t.Errorf("found %s", name)
+			}
+		}
+	}
+	once() // what is made once and kept
+	goroutines, files := settled(runtime.NumGoroutine, 0), settled(openFiles, 0)
+	once()
+	if n := settled(runtime.NumGoroutine, goroutines); n > goroutines {
+		buf := make([]byte, 1<<20)
+		t.Errorf("%d goroutines, %d before\n%s", n, goroutines, buf[:runtime.Stack(buf, true)])
+	}
+	if n := settled(openFiles, files); n > files {
+		t.Errorf("%d open files, %d before", n, files)
+	}
+	left, err := os.ReadDir(h.cfg.TempDir)
+	if err != nil || len(left) > 0 {
+		t.Errorf("left in the temporary directory: %v, %v", left, err)
+	}
+}
+
+// settled returns count's value once it is at most want or has stopped
+// falling: what ends in the background needs a moment.
+func settled(count func() int, want int) int {
+	n := count()
+	for range 100 {
+		if n <= want {
+			return n
+		}
+		time.Sleep(10 * time.Millisecond)
+		n = min(n, count())
+	}
+	return n
+}
+
+func openFiles() int {
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return 0
+	}
+	return len(entries)
+}

@@ -1,0 +1,338 @@
+package host
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"math/big"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/hashicorp/go-plugin"
+	"google.golang.org/grpc"
+
+	"banger/internal/hint"
+	"banger/sdk"
+	pb "banger/sdk/proto"
+)
+
+// recorder keeps what a builder says.
+type recorder struct {
+	mu       sync.Mutex
+	lines    chan string
+	logged   []string
+	losses   []sdk.Loss
+	progress []sdk.Progress
+}
+
+func (r *recorder) Log(_ sdk.LogLevel, text string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.logged = append(r.logged, text)
+	select {
+	case r.lines <- text:
+	default:
+	}
+}
+
+func (r *recorder) Progress(p sdk.Progress) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.progress = append(r.progress, p)
+}
+
+func (r *recorder) Lose(losses []sdk.Loss) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.losses = append(r.losses, losses...)
+}
+
+func (r *recorder) log() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return strings.Join(r.logged, "\n")
+}
+
+// fake is a builder on the SDK that behaves as its name says.
+type fake struct{ mode string }
+
+func (f fake) Describe(ctx context.Context) (sdk.Description, error) {
+	d := sdk.Description{
+		Name: f.mode, Version: "1.0\x1b[31m", Revision: 7, MediaType: "application/x-test", Input: sdk.InputTree,
+		Options: []sdk.Option{{Name: "label", Type: sdk.OptionString, Default: "none"}},
+	}
+	switch f.mode {
+	case "bad-magic", "ext4":
+		d.MediaType = "application/vnd.banger.image.ext4"
+	case "misnamed":
+		d.Name = "someone-else"
+	case "slow-describe":
+		<-ctx.Done()
+	case "panics-in-describe":
+		panic("in describe")
+	case "needs-tool":
+		d.Tools = []sdk.Tool{{Name: "mkfs.none", Hint: "install none-progs"}}
+	case "has-tool":
+		path, err := exec.LookPath("banger-test-tool")
+		if err == nil {
+			out, _ := exec.CommandContext(ctx, path).Output()
+			d.Tools = []sdk.Tool{{Name: "banger-test-tool", Path: path, Version: string(out)}}
+		} else {
+			d.Tools = []sdk.Tool{{Name: "banger-test-tool", Hint: "install it"}}
+		}
+	}
+	return d, nil
+}
+
+func (f fake) Build(ctx context.Context, req *sdk.Request) error {
+	if do := builds[f.mode]; do != nil {
+		return do(ctx, req)
+	}
+	return os.WriteFile(req.Output, []byte("image"), 0o600)
+}
+
+var builds = map[string]func(context.Context, *sdk.Request) error{
+	"talks": func(_ context.Context, req *sdk.Request) error {
+		req.Log(sdk.LogInfo, "label is %s", req.Options.String("label"))
+		req.Progress(sdk.Progress{Phase: "writing\x1b[2J", Done: 9, Total: 3})
+		loss := sdk.Loss{Path: "a/\xff", Field: "xattr:user.\xfe", Wanted: "0:0", Got: "1:1", Why: "no root"}
+		for range 100_000 {
+			req.Lose(loss)
+		}
+		return os.WriteFile(req.Output, []byte("image"), 0o600)
+	},
+	"ext4": func(_ context.Context, req *sdk.Request) error {
+		image := make([]byte, 4096)
+		image[1080], image[1081] = 0x53, 0xef
+		return os.WriteFile(req.Output, image, 0o600)
+	},
+	"surroundings": func(_ context.Context, req *sdk.Request) error {
+		cwd, _ := os.Getwd()
+		stdin, _ := os.Readlink("/proc/self/fd/0")
+		env := strings.Join(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "PLUGIN_") }), "\n")
+		text := fmt.Sprintf("%s\ncwd=%s\nstdin=%s\nleader=%v\n", env, cwd, stdin, syscall.Getpgrp() == os.Getpid())
+		return os.WriteFile(req.Output, []byte(text), 0o600)
+	},
+	"fails": func(context.Context, *sdk.Request) error {
+		return hint.With(errors.New("disk \x1b[31mon fire"), "use water")
+	},
+	"panics": func(context.Context, *sdk.Request) error { panic("oh no") },
+	"panics-aside": func(context.Context, *sdk.Request) error {
+		go panic("aside")
+		select {}
+	},
+	"exits-0": func(context.Context, *sdk.Request) error {
+		os.Exit(0)
+		return nil
+	},
+	"is-killed": func(context.Context, *sdk.Request) error {
+		printTo(2, "about to \x1b[5mdie")
+		return syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	},
+	"waits": func(ctx context.Context, req *sdk.Request) error {
+		req.Log(sdk.LogInfo, "%d", os.Getpid())
+		<-ctx.Done()
+		return ctx.Err()
+	},
+	"stubborn":       stubborn(nil),
+	"stubborn-child": stubborn([]string{"/bin/sh", "-c", "trap '' TERM; while :; do sleep 100; done"}),
+	"stray": func(ctx context.Context, req *sdk.Request) error {
+		cmd := exec.CommandContext(context.WithoutCancel(ctx), "/bin/sleep", "100000")
+		cmd.Stdout, cmd.Stderr = os.NewFile(1, "stdout"), os.NewFile(2, "stderr")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+		if err := cmd.Start(); err != nil {
+			return err
+		}
+		req.Log(sdk.LogInfo, "%d", cmd.Process.Pid)
+		return os.WriteFile(req.Output, []byte("image"), 0o600)
+	},
+	"no-image":  func(context.Context, *sdk.Request) error { return nil },
+	"symlink":   func(_ context.Context, req *sdk.Request) error { return os.Symlink("/etc/passwd", req.Output) },
+	"directory": func(_ context.Context, req *sdk.Request) error { return os.Mkdir(req.Output, 0o700) },
+	"fifo":      func(_ context.Context, req *sdk.Request) error { return syscall.Mkfifo(req.Output, 0o600) },
+	"empty":     func(_ context.Context, req *sdk.Request) error { return os.WriteFile(req.Output, nil, 0o600) },
+	"bad-magic": func(_ context.Context, req *sdk.Request) error {
+		return os.WriteFile(req.Output, make([]byte, 4096), 0o600)
+	},
+	"hardlink": func(_ context.Context, req *sdk.Request) error {
+		if err := os.WriteFile(req.Output, []byte("image"), 0o600); err != nil {
+			return err
+		}
+		return os.Link(req.Output, req.Output+".other")
+	},
+	"prints": func(_ context.Context, req *sdk.Request) error {
+		fmt.Println("to stdout")
+		printTo(1, "to the real stdout")
+		return os.WriteFile(req.Output, []byte("image"), 0o600)
+	},
+	"noisy": func(_ context.Context, req *sdk.Request) error {
+		printTo(2, strings.Repeat("x", 5<<20)+"\n\x1b]0;title\x07\xff\xfe after")
+		for i := range 20_000 {
+			req.Log(sdk.LogDebug, "line %d", i)
+		}
+		req.Log(sdk.LogWarn, "%s", strings.Repeat("y", 5<<20)+"\x1b[0m")
+		return os.WriteFile(req.Output, []byte("image"), 0o600)
+	},
+}
+
+// printTo writes past what go-plugin has made of os.Stdout and os.Stderr.
+func printTo(fd uintptr, text string) { _, _ = os.NewFile(fd, "output").WriteString(text + "\n") }
+
+// stubborn ignores the end of its context and SIGTERM, and so do its
+// children, which hold its pipes. It tells its pid.
+func stubborn(child []string) func(context.Context, *sdk.Request) error {
+	return func(ctx context.Context, req *sdk.Request) error {
+		signal.Ignore(syscall.SIGTERM)
+		if child != nil {
+			cmd := exec.CommandContext(context.WithoutCancel(ctx), child[0], child[1:]...)
+			cmd.Stdout, cmd.Stderr = os.NewFile(1, "stdout"), os.NewFile(2, "stderr")
+			if err := cmd.Start(); err != nil {
+				return err
+			}
+		}
+		req.Log(sdk.LogInfo, "%d", os.Getpid())
+		select {}
+	}
+}
+
+// rawBuilders are those that do not keep to go-plugin or to the protocol.
+var rawBuilders = map[string]func(){
+	"prints-line":     func() { fmt.Println("hello \x1b[31mworld"); forever() },
+	"prints-garbage":  func() { fmt.Print("\x00\x01\xff|\x1b|\n"); forever() },
+	"prints-100k":     func() { fmt.Print(strings.Repeat("z", 100<<10)); forever() },
+	"prints-part":     func() { fmt.Print("1|1|unix") },
+	"silent":          forever,
+	"exits-3":         func() { fmt.Fprintln(os.Stderr, "cannot \x1b[1mstart"); os.Exit(3) },
+	"closes-stdout":   func() { _ = os.Stdout.Close(); forever() },
+	"newer":           func() { fmt.Println("1|7|unix|/x|grpc|" + certificate()); forever() },
+	"older":           func() { fmt.Println("1|0|unix|/x|grpc|" + certificate()); forever() },
+	"other-core":      func() { fmt.Println("9|1|unix|/x|grpc|" + certificate()); forever() },
+	"netrpc":          func() { fmt.Println("1|1|unix|/x|netrpc|"); forever() },
+	"no-certificate":  func() { fmt.Println("1|1|unix|/x|grpc|"); forever() },
+	"bad-certificate": func() { fmt.Println("1|1|unix|/x|grpc|" + strings.Repeat("!", 99)); forever() },
+	"far-away":        func() { fmt.Println("1|1|tcp|192.0.2.1:80|grpc|" + certificate()); forever() },
+	"dead-address":    func() { fmt.Println("1|1|unix|/nonexistent/socket|grpc|" + certificate()); forever() },
+	"dead-and-gone":   func() { fmt.Println("1|1|unix|/nonexistent/socket|grpc|" + certificate()) },
+	"deaf-address": func() {
+		l, err := (&net.ListenConfig{}).Listen(context.Background(), "unix", filepath.Join(os.Getenv("PLUGIN_UNIX_SOCKET_DIR"), "s"))
+		if err != nil {
+			os.Exit(1)
+		}
+		fmt.Println("1|1|unix|" + l.Addr().String() + "|grpc|" + certificate())
+		forever()
+	},
+	"two-results":  func() { serveRaw(result(5), result(5)) },
+	"chatty-end":   func() { serveRaw(result(5), logEvent("more")) },
+	"no-result":    func() { serveRaw(logEvent("only this")) },
+	"wrong-size":   func() { serveRaw(result(6)) },
+	"huge-message": func() { serveRaw(logEvent(strings.Repeat("x", 5<<20)), result(5)) },
+	"odd-events": func() {
+		serveRaw(&pb.BuildEvent{}, &pb.BuildEvent{Event: &pb.BuildEvent_Log{}}, logEvent("\x1b[31m"+strings.Repeat("x", 1<<20)), result(5))
+	},
+	"no-builder": func() { servePlugin(func(*grpc.Server) {}) },
+}
+
+func forever() { time.Sleep(time.Hour) }
+
+// certificate returns one as a handshake has it.
+func certificate() string {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		panic(err)
+	}
+	return base64.RawStdEncoding.EncodeToString(der)
+}
+
+func result(size uint64) *pb.BuildEvent {
+	return &pb.BuildEvent{Event: &pb.BuildEvent_Result{Result: &pb.Result{Size: size}}}
+}
+
+func logEvent(text string) *pb.BuildEvent {
+	return &pb.BuildEvent{Event: &pb.BuildEvent_Log{Log: &pb.Log{Level: pb.LogLevel_LOG_LEVEL_INFO, Text: text}}}
+}
+
+// scripted is a builder that says what it is told to.
+type scripted struct {
+	pb.UnimplementedBuilderServer
+	events []*pb.BuildEvent
+}
+
+func (scripted) Describe(context.Context, *pb.DescribeRequest) (*pb.DescribeResponse, error) {
+	return &pb.DescribeResponse{Name: os.Getenv(fakeVar), MediaType: "application/x-test", Input: pb.Input_INPUT_TREE}, nil
+}
+
+func (s scripted) Build(req *pb.BuildRequest, stream grpc.ServerStreamingServer[pb.BuildEvent]) error {
+	if err := os.WriteFile(req.GetOutput(), []byte("image"), 0o600); err != nil {
+		return err
+	}
+	for _, e := range s.events {
+		if err := stream.Send(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func serveRaw(events ...*pb.BuildEvent) {
+	servePlugin(func(s *grpc.Server) { pb.RegisterBuilderServer(s, scripted{events: events}) })
+}
+
+func servePlugin(register func(*grpc.Server)) {
+	plugin.Serve(&plugin.ServeConfig{
+		HandshakeConfig:  sdk.Handshake(),
+		VersionedPlugins: map[int]plugin.PluginSet{1: {"builder": rawPlugin{register: register}}},
+		GRPCServer:       plugin.DefaultGRPCServer,
+	})
+}
+
+type rawPlugin struct {
+	plugin.NetRPCUnsupportedPlugin
+	register func(*grpc.Server)
+}
+
+func (p rawPlugin) GRPCServer(_ *plugin.GRPCBroker, s *grpc.Server) error {
+	p.register(s)
+	return nil
+}
+
+func (rawPlugin) GRPCClient(context.Context, *plugin.GRPCBroker, *grpc.ClientConn) (any, error) {
+	return nil, errors.New("not a client")
+}
+
+// hostProcess is a whole host in a process of its own: it builds with the
+// builder that its arguments name and passes on what that logs.
+func hostProcess() {
+	dir, name, temp := os.Args[1], os.Args[2], os.Args[3]
+	h := New(Config{Dirs: []string{dir}, ToolPath: "/usr/bin:/bin", TempDir: temp})
+	b, err := h.Find(context.Background(), name)
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	rec := &recorder{lines: make(chan string, 10)}
+	go func() {
+		for line := range rec.lines {
+			fmt.Println(line)
+		}
+	}()
+	err = h.Build(context.Background(), b, &sdk.Request{Output: filepath.Join(temp, "image"), Scratch: temp, Events: rec})
+	fmt.Println(err)
+}

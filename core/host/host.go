@@ -1,0 +1,133 @@
+// Package host finds, describes, launches, watches and ends builders: the
+// processes that turn a flattened tree into a filesystem image.
+//
+// What holds, whatever a builder does:
+//
+//   - every wait has a bound, but for the build itself, which ends with its
+//     context or with the process;
+//   - a builder runs in a process group of its own, with a scrubbed
+//     environment and /dev/null for standard input, and dies with the host;
+//     when a call of this package returns, everything in the group is gone;
+//   - what it says is bounded and free of control characters before anyone
+//     sees it, and slows the builder down, not the host, when there is a lot;
+//   - an image counts only when, after the process is gone, it lies where it
+//     should, with the size that was promised and the magic of its format.
+//
+// What does not hold: a builder runs with the rights of its user. It can read
+// and write what that user can, and a child that it moves to another session
+// escapes the group.
+package host
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+
+	"banger/sdk"
+)
+
+// The errors of this package. Everything that a builder did wrong wraps
+// ErrBuilder; see [Error].
+var (
+	ErrBuilder        = errors.New("builder failed")
+	ErrUnknownBuilder = errors.New("unknown builder")
+	ErrOption         = sdk.ErrOption
+	ErrToolMissing    = errors.New("tool not installed")
+)
+
+// Config is where builders are and what they are given.
+type Config struct {
+	// Dirs are searched for banger-builder-NAME in order, before Bundled.
+	// Whoever can write to one of them decides what is run.
+	Dirs    []string
+	Bundled map[string]Bundled // by name
+	// ToolPath is the PATH of builders and of the tools that they run.
+	ToolPath string
+	// TempDir is the TMPDIR of builders, and holds sockets if its path is
+	// short enough. It must exist.
+	TempDir string
+	// Cache keeps descriptions; nil keeps none.
+	Cache Cache
+}
+
+// Bundled tells how to launch a builder that is part of this program.
+type Bundled struct {
+	Path string // of the program
+	Args []string
+	// Revision, when not 0, is the one that the builder must describe itself
+	// with. Another one means that the program has been replaced on disk.
+	Revision uint32
+}
+
+// Cache keeps small JSON values by key. A value may be lost at any time; it
+// is checked when it is read, so that a wrong one does no harm.
+type Cache interface {
+	Get(ctx context.Context, key string) ([]byte, bool)
+	Put(ctx context.Context, key string, value []byte)
+}
+
+// Host runs builders. It is safe for concurrent use.
+type Host struct {
+	cfg    Config
+	limits limits
+}
+
+// limits are the bounds of waits.
+type limits struct {
+	start    time.Duration // from the launch to the handshake
+	connect  time.Duration // from there to an answer on the socket
+	describe time.Duration
+	die      time.Duration // from a broken connection to the end of the process
+	polite   time.Duration // for a builder that is done to exit by itself
+	grace    time.Duration // from SIGTERM to SIGKILL
+	reap     time.Duration // from SIGKILL to giving up
+}
+
+func defaultLimits() limits {
+	return limits{
+		start: 10 * time.Second, connect: 5 * time.Second, describe: 10 * time.Second, die: 2 * time.Second,
+		polite: time.Second, grace: 2 * time.Second, reap: 2 * time.Second,
+	}
+}
+
+// New returns a Host.
+func New(cfg Config) *Host { return &Host{cfg: cfg, limits: defaultLimits()} }
+
+// Builder is a builder that was found and has described itself.
+type Builder struct {
+	Name    string
+	Path    string
+	Bundled bool
+	// Digest of the file at Path; "" for a bundled builder.
+	Digest digest.Digest
+	// Identity names the bytes that run: "sha256:HEX", or
+	// "bundled:NAME/REVISION" for a bundled builder.
+	Identity    string
+	Description sdk.Description
+	// Shadowed are the places of builders of the same name that come later in
+	// the search order.
+	Shadowed []string
+
+	args []string
+	file fileID
+}
+
+// MissingTools returns the tools that the builder runs and did not find.
+func (b *Builder) MissingTools() []sdk.Tool {
+	var missing []sdk.Tool
+	for _, t := range b.Description.Tools {
+		if t.Path == "" {
+			missing = append(missing, t)
+		}
+	}
+	return missing
+}
+
+// CheckOptions holds what a user gave against the options that a builder
+// takes, and returns them all with defaults filled in. Errors wrap ErrOption
+// and say what would be valid.
+func CheckOptions(d sdk.Description, given map[string]string) (sdk.Options, error) {
+	return d.CheckOptions(given)
+}
