@@ -1,0 +1,110 @@
+package buildtest
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"banger/internal/need"
+)
+
+// hostile is an environment that must not matter.
+var hostile = []string{
+	"LC_ALL=de_DE.UTF-8", "LANG=ja_JP", "TZ=Pacific/Auckland", "SOURCE_DATE_EPOCH=1234567890", "E2FSPROGS_FAKE_TIME=777",
+	"MKE2FS_CONFIG=/nonexistent", "E2FSCK_CONFIG=/nonexistent", "MKE2FS_FIRST_META_BG=1", "E2FSPROGS_LIBMAGIC_SUPPRESS=1",
+}
+
+// TestDebugfsBytes: the same bytes for root and for nobody, whatever the
+// directory and its filesystem, the environment, the umask and the second.
+func TestDebugfsBytes(t *testing.T) {
+	b := newTree(t)
+	everything(b)
+	want, packs := b.Tree()
+	first := build(t, job{builder: "debugfs", tree: want, packs: packs})
+	sum := sha(t, first.image)
+	start := time.Now().Unix()
+	for time.Now().Unix() == start {
+		time.Sleep(10 * time.Millisecond)
+	}
+	same := func(name, image string) {
+		if got := sha(t, image); got != sum {
+			t.Errorf("%s: sha256 %s, not %s", name, got, sum)
+		}
+	}
+	same("nobody", buildAsNobody(t, "debugfs", 0o077, want, packs, hostile...).image)
+	same("nobody, open umask", buildAsNobody(t, "debugfs", 0, want, packs).image)
+	same("in memory", build(t, job{builder: "debugfs", dir: memoryDir(t), tree: want, packs: packs}).image)
+	for _, e := range hostile {
+		name, value, _ := strings.Cut(e, "=")
+		t.Setenv(name, value)
+	}
+	same("spoilt", build(t, job{builder: "debugfs", tree: want, packs: packs, spoil: spoil(t)}).image)
+}
+
+// TestE2fsBytes: the same bytes from the same user, whatever else differs.
+func TestE2fsBytes(t *testing.T) {
+	b := newTree(t)
+	small(b)
+	want, packs := b.Tree()
+	sums := make(map[string]string)
+	for name, make := range map[string]func() built{
+		"nobody 1": func() built { return buildAsNobody(t, "e2fs", 0o077, want, packs, hostile...) },
+		"nobody 2": func() built { return buildAsNobody(t, "e2fs", 0, want, packs) },
+		"root 1":   func() built { return build(t, job{builder: "e2fs", tree: want, packs: packs}) },
+		"root 2":   func() built { return build(t, job{builder: "e2fs", tree: want, packs: packs, spoil: spoil(t)}) },
+	} {
+		need.Root(t)
+		sums[name] = sha(t, make().image)
+		start := time.Now().Unix()
+		for time.Now().Unix() == start {
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
+	if sums["nobody 1"] != sums["nobody 2"] || sums["root 1"] != sums["root 2"] || sums["root 1"] == sums["nobody 1"] {
+		t.Errorf("sha256: %v", sums)
+	}
+}
+
+// spoil adds what a host might: labels, ACLs, flags, times of access and
+// change.
+func spoil(t *testing.T) func(string) {
+	return func(staged string) {
+		err := filepath.WalkDir(staged, func(path string, d os.DirEntry, err error) error {
+			if err != nil || d.Type()&os.ModeSymlink != 0 {
+				return err
+			}
+			info, err := d.Info()
+			if err != nil {
+				return err
+			}
+			mtime := info.ModTime()
+			if d.IsDir() || d.Type().IsRegular() {
+				spoilInode(t, path)
+			}
+			return os.Chtimes(path, time.Unix(5, 5), mtime)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func spoilInode(t *testing.T, path string) {
+	if os.Geteuid() == 0 {
+		if err := unix.Setxattr(path, "security.selinux", []byte("system_u:object_r:tmp_t:s0 with a long label, and still longer, to take a block\x00"), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_ = unix.Setxattr(path, "user.host", []byte("x"), 0) // not every filesystem has them
+	fd, err := unix.Open(path, unix.O_RDONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	const noDump = 0x40                                           // FS_NODUMP_FL
+	_ = unix.IoctlSetPointerInt(fd, unix.FS_IOC_SETFLAGS, noDump) // nor flags
+}

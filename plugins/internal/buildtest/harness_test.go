@@ -1,0 +1,231 @@
+package buildtest
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"banger/core/stage"
+	"banger/internal/fstree"
+	"banger/internal/need"
+	"banger/internal/treetest"
+	mkfsdebugfs "banger/plugins/mkfs-debugfs"
+	mkfse2fs "banger/plugins/mkfs-e2fs"
+	"banger/sdk"
+	"banger/sdk/tree"
+)
+
+var builders = map[string]sdk.Builder{"e2fs": mkfse2fs.New(), "debugfs": mkfsdebugfs.New()}
+
+// events keeps what a builder says.
+type events struct {
+	mu     sync.Mutex
+	warned []string
+	losses []sdk.Loss
+}
+
+func (e *events) Progress(sdk.Progress) {}
+
+func (e *events) Log(level sdk.LogLevel, text string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if level == sdk.LogWarn {
+		e.warned = append(e.warned, text)
+	}
+}
+
+func (e *events) Lose(losses []sdk.Loss) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.losses = append(e.losses, losses...)
+}
+
+// built is a finished image.
+type built struct {
+	image  string
+	losses []sdk.Loss
+	warned []string
+}
+
+// job is one build for run.
+type job struct {
+	builder string
+	dir     string // a new or empty directory for everything
+	tree    *tree.Tree
+	packs   tree.Packs
+	size    sdk.SizePlan
+	options sdk.Options
+	spoil   func(staged string) // changes the staged directory
+	output  string              // "" for one in dir
+}
+
+// run stages and builds as a host does.
+func run(ctx context.Context, j job) (built, error) {
+	b := builders[j.builder]
+	d, err := b.Describe(ctx)
+	if err != nil {
+		return built{}, err
+	}
+	options, err := d.CheckOptions(j.options)
+	if err != nil {
+		return built{}, err
+	}
+	var e events
+	req := &sdk.Request{
+		TreePath: filepath.Join(j.dir, "tree"), Dir: filepath.Join(j.dir, "root"), Scratch: filepath.Join(j.dir, "scratch"),
+		StagingLossesPath: filepath.Join(j.dir, "losses"), Output: filepath.Join(j.dir, "image"),
+		Options: options, Size: j.size, Events: &e,
+	}
+	if j.output != "" {
+		req.Output = j.output
+	}
+	for _, dir := range []string{req.Dir, req.Scratch} {
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			return built{}, err
+		}
+	}
+	if req.TreeDigest, err = writeTree(req.TreePath, j.tree); err != nil {
+		return built{}, err
+	}
+	losses, err := stage.Dir(ctx, j.tree, j.packs, req.Dir, d.Staging, nil)
+	if err != nil {
+		return built{}, err
+	}
+	var buf bytes.Buffer
+	if err := sdk.WriteLosses(&buf, losses); err != nil {
+		return built{}, err
+	}
+	if err := os.WriteFile(req.StagingLossesPath, buf.Bytes(), 0o600); err != nil {
+		return built{}, err
+	}
+	if j.spoil != nil {
+		j.spoil(req.Dir)
+	}
+	err = b.Build(ctx, req)
+	return built{req.Output, e.losses, e.warned}, err
+}
+
+func writeTree(path string, t *tree.Tree) (digest string, err error) {
+	var buf bytes.Buffer
+	if _, err := t.WriteTo(&buf); err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(buf.Bytes())
+	return "sha256:" + hex.EncodeToString(sum[:]), os.WriteFile(path, buf.Bytes(), 0o644)
+}
+
+// build is run for a build that must succeed, and has the result checked by
+// e2fsck.
+func build(t *testing.T, j job) built {
+	t.Helper()
+	need.Tool(t, "mkfs.ext4", "e2fsprogs")
+	if j.dir == "" {
+		j.dir = t.TempDir()
+	}
+	b, err := run(t.Context(), j)
+	if err != nil {
+		t.Fatalf("build with %s: %v", j.builder, err)
+	}
+	fsck(t, b.image)
+	return b
+}
+
+// fsck has the image checked by the real e2fsck.
+func fsck(t *testing.T, image string) {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), need.Tool(t, "e2fsck", "e2fsprogs"), "-fn", image).CombinedOutput()
+	if err != nil {
+		t.Errorf("e2fsck: %v\n%s", err, out)
+	}
+}
+
+// sha returns the SHA-256 of a file.
+func sha(t *testing.T, path string) string {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		t.Fatal(err)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// mount loop-mounts an image and returns where.
+func mount(t *testing.T, image string) string {
+	t.Helper()
+	need.Root(t)
+	dir := t.TempDir()
+	if out, err := exec.CommandContext(t.Context(), "mount", "-o", "loop,ro", image, dir).CombinedOutput(); err != nil {
+		t.Fatalf("mount: %v: %s", err, out)
+	}
+	t.Cleanup(func() {
+		if out, err := exec.CommandContext(context.WithoutCancel(t.Context()), "umount", dir).CombinedOutput(); err != nil {
+			t.Errorf("umount: %v: %s", err, out)
+		}
+	})
+	return dir
+}
+
+// sameAsTree has the kernel list the image and compares it with the tree.
+func sameAsTree(t *testing.T, image string, want *tree.Tree, o fstree.Options) {
+	t.Helper()
+	got, err := fstree.List(t.Context(), mount(t, image), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range fstree.Diff(fstree.FromTree(want, o), got, 20) {
+		t.Error(line)
+	}
+}
+
+// lossLines are losses as sorted text.
+func lossLines(losses []sdk.Loss) string {
+	lines := make([]string, len(losses))
+	for i, l := range losses {
+		lines[i] = fmt.Sprintf("%q %s: %q, not %q (%s)", l.Path, l.Field, l.Got, l.Wanted, l.Why)
+	}
+	return strings.Join(lines, "\n")
+}
+
+func newTree(t *testing.T) *treetest.Builder { return treetest.New(t.TempDir()) }
+
+// fillHole overwrites a file with data.
+func fillHole(t *testing.T, path string, size int64) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	chunk := []byte(random(1 << 20))
+	for at := int64(0); at < size; at += int64(len(chunk)) {
+		if _, err := f.WriteAt(chunk[:min(int64(len(chunk)), size-at)], at); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// memoryDir is a new directory in memory where there is one: staging 100 000
+// files would spend most of a test's time on a disk.
+func memoryDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "banger-test-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}

@@ -1,0 +1,5 @@
+package buildtest
+
+import "golang.org/x/sys/unix"
+
+func setUmask(mask int) { unix.Umask(mask) }

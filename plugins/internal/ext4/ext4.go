@@ -1,0 +1,90 @@
+// Package ext4 says what an ext4 filesystem with 4 KiB blocks, 256-byte
+// inodes and no ea_inode feature can hold of a tree, and how: times, device
+// numbers, extended attributes. It is pure: no I/O, nothing of e2fsprogs but
+// the order in which libext2fs fills the places for xattrs.
+//
+// The numbers come from the kernel's Documentation/filesystems/ext4.
+package ext4
+
+import "banger/sdk/tree"
+
+// BlockSize of every image that banger makes, in bytes.
+const BlockSize = 4096
+
+// InodeSize of every image that banger makes, in bytes.
+const InodeSize = 256
+
+// MaxLinks is the most names that one inode can have (EXT4_LINK_MAX).
+const MaxLinks = 65000
+
+// MaxName is the longest name of a directory entry in bytes (EXT4_NAME_LEN).
+const MaxName = 255
+
+// FastSymlink is the length from which on a symlink's target takes a block of
+// its own: the 60 bytes of i_block less a NUL.
+const FastSymlink = 60
+
+// The parts of a mode that tell an inode's type (inode(7)).
+const (
+	TypeMask    = 0o170000
+	TypeFifo    = 0o010000
+	TypeChar    = 0o020000
+	TypeDir     = 0o040000
+	TypeBlock   = 0o060000
+	TypeRegular = 0o100000
+	TypeSymlink = 0o120000
+)
+
+// TypeBits returns the type part of the mode of an inode of type t, 0 for a
+// hardlink.
+func TypeBits(t tree.Type) uint32 {
+	switch t {
+	case tree.Regular:
+		return TypeRegular
+	case tree.Directory:
+		return TypeDir
+	case tree.Symlink:
+		return TypeSymlink
+	case tree.CharDevice:
+		return TypeChar
+	case tree.BlockDevice:
+		return TypeBlock
+	case tree.Fifo:
+		return TypeFifo
+	}
+	return 0
+}
+
+// TypeOf returns the type that a mode tells, 0 for one that no tree has.
+func TypeOf(mode uint32) tree.Type {
+	for t := tree.Regular; t <= tree.Fifo; t++ {
+		if bits := TypeBits(t); bits != 0 && bits == mode&TypeMask {
+			return t
+		}
+	}
+	return 0
+}
+
+// IsDevice reports whether t is one of the two types of device.
+func IsDevice(t tree.Type) bool { return t == tree.CharDevice || t == tree.BlockDevice }
+
+// Device encodes a device number as i_block[0] and i_block[1] of its inode:
+// 8:8 bits in the first, or 12:20 bits in the second. It is not ok for
+// numbers that Linux does not have.
+func Device(major, minor uint32) (block0, block1 uint32, ok bool) {
+	switch {
+	case major < 1<<8 && minor < 1<<8:
+		return major<<8 | minor, 0, true
+	case major < 1<<12 && minor < 1<<20:
+		return 0, minor&0xff | major<<8 | minor&^0xff<<12, true
+	}
+	return 0, 0, false
+}
+
+// DeviceOf decodes what Device encodes.
+func DeviceOf(block0, block1 uint32) (major, minor uint32) {
+	if block0 != 0 {
+		return block0 >> 8 & 0xff, block0 & 0xff
+	}
+	return block1 >> 8 & 0xfff, block1&0xff | block1>>12&0xfff00
+}

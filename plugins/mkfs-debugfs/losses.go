@@ -1,0 +1,37 @@
+package mkfsdebugfs
+
+import (
+	"strings"
+
+	"banger/plugins/internal/e2fsprogs"
+	"banger/plugins/internal/ext4"
+	"banger/plugins/internal/mkext4"
+	"banger/sdk/tree"
+)
+
+// reason returns why the image cannot hold a field of e, "" if it can.
+func reason(e *tree.Entry, field string) string {
+	switch field {
+	case mkext4.FieldMTime:
+		if _, ok := ext4.Time(e.MTime); !ok {
+			return "ext4 cannot hold this time"
+		}
+	case mkext4.FieldDevice:
+		if _, _, ok := ext4.Device(e.DevMajor, e.DevMinor); !ok {
+			return "Linux has no such device number"
+		}
+	}
+	name, isXattr := strings.CutPrefix(field, mkext4.FieldXattr(""))
+	if !isXattr {
+		return ""
+	}
+	for _, x := range ext4.FitXattrs(e).Lost {
+		if x.Name == name {
+			return x.Why
+		}
+	}
+	if !e2fsprogs.Sayable(name) {
+		return "debugfs cannot be told the name"
+	}
+	return ""
+}

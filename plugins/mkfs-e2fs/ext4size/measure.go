@@ -1,0 +1,123 @@
+package ext4size
+
+import (
+	"banger/plugins/internal/ext4"
+	"banger/sdk/tree"
+)
+
+// Content is what a tree needs in an ext4 filesystem, whatever its size.
+type Content struct {
+	// Blocks of 4 KiB: data, directories, symlinks, xattrs, extent nodes.
+	// Blocks of nothing but zeros count, though mkfs.ext4 leaves them out.
+	Blocks int64
+	// Inodes with the 11 that every filesystem has.
+	Inodes int64
+	// Widest is the directory with the most entries.
+	Widest        string
+	WidestEntries int64
+}
+
+// reservedInodes are 1 to 10 and /lost+found.
+const reservedInodes = 11
+
+// Measure counts what t needs.
+func Measure(t *tree.Tree) Content {
+	m := measurer{dirs: make(map[string]*directory)}
+	for i := range t.Entries {
+		m.entry(t, &t.Entries[i])
+	}
+	m.Blocks = min(m.Blocks, maxBlocks)
+	for path, d := range m.dirs {
+		m.Blocks += d.blocks + extentNodes(d.blocks)
+		if d.entries > m.WidestEntries || d.entries == m.WidestEntries && path < m.Widest {
+			m.Widest, m.WidestEntries = path, d.entries
+		}
+	}
+	m.Inodes += reservedInodes
+	return m.Content
+}
+
+type measurer struct {
+	Content
+	dirs map[string]*directory
+}
+
+func (m *measurer) entry(t *tree.Tree, e *tree.Entry) {
+	if e.Path != "" {
+		m.dirs[tree.Dir(e.Path)].add(len(tree.Base(e.Path)))
+		m.Inodes++
+	}
+	inode := e
+	switch e.Type {
+	case tree.Directory:
+		m.dirs[e.Path] = newDirectory()
+	case tree.Regular:
+		blocks, runs := fileBlocks(e)
+		m.Blocks = min(m.Blocks+blocks+extentNodes(runs), maxBlocks)
+	case tree.Hardlink:
+		inode = t.Lookup(e.Target)
+		if inode == nil || inode.Type != tree.Symlink && !ext4.IsDevice(inode.Type) {
+			m.Inodes--
+			return
+		}
+		// mkfs.ext4 makes an inode for each name of a symlink, debugfs one
+		// for each of a device.
+	}
+	if inode.Type == tree.Symlink && len(inode.Target) >= ext4.FastSymlink {
+		m.Blocks++
+	}
+	if ext4.FitXattrs(inode).Block {
+		m.Blocks++
+	}
+}
+
+// fileBlocks returns the blocks that hold e's data, and in how many extents
+// at least: runs between holes, none longer than 32768 blocks.
+func fileBlocks(e *tree.Entry) (blocks, extents int64) {
+	const longest = 32768
+	end := int64(-1) // the block after the last one counted
+	run := int64(0)  // blocks of the run that ends there
+	closeRun := func() int64 { return (run + longest - 1) / longest }
+	for _, x := range e.Extents {
+		first, last := x.Offset/ext4.BlockSize, (x.Offset+x.Length-1)/ext4.BlockSize
+		if first > end {
+			extents += closeRun()
+			run = 0
+		} else {
+			first = max(first, end)
+		}
+		if n := last + 1 - first; n > 0 {
+			blocks, run, end = blocks+n, run+n, last+1
+		}
+	}
+	return blocks, extents + closeRun()
+}
+
+// extentNodes returns the blocks of an extent tree. Four extents are in the
+// inode, a block holds 340; libext2fs splits full ones in halves.
+func extentNodes(extents int64) int64 {
+	if extents <= 4 {
+		return 0
+	}
+	leaves := (extents + 169) / 170
+	return leaves + extentNodes(leaves)
+}
+
+// directory is the growth of a linear directory: each name in the last block
+// or, when it does not fit, in a new one.
+type directory struct {
+	blocks, entries int64
+	used            int // bytes of the last block
+}
+
+func newDirectory() *directory { return &directory{blocks: 1, used: 24} } // "." and ".."
+
+func (d *directory) add(name int) {
+	const usable = ext4.BlockSize - 12 // less the checksum
+	size := (8 + name + 3) &^ 3
+	d.entries++
+	if d.used += size; d.used > usable {
+		d.blocks++
+		d.used = size
+	}
+}
