@@ -339,3 +339,25 @@ func TestCopyOutRemovesWhatTheDeadLeft(t *testing.T) {
 		t.Errorf("after a dead copy: %q", got)
 	}
 }
+
+// TestCopyOutReplaces replaces an older file where names can be exchanged and
+// where they cannot.
+func TestCopyOutReplaces(t *testing.T) {
+	renamed := quickDisk()
+	renamed.exchange = func(_, _ string) error { return unix.EINVAL }
+	for name, d := range map[string]disk{"exchange": quickDisk(), "rename": renamed} {
+		t.Run(name, func(t *testing.T) {
+			s := openDisk(t, t.TempDir(), d)
+			a := putImage(t, s, "the image")
+			dst := filepath.Join(t.TempDir(), "out")
+			must(t, os.WriteFile(dst, []byte("older"), 0o600))
+			must(t, s.CopyOut(t.Context(), a, dst, CopyOptions{}))
+			if b, err := os.ReadFile(dst); err != nil || string(b) != "the image" {
+				t.Errorf("%q, %v", b, err)
+			}
+			if got := tree(t, filepath.Dir(dst)); len(got) != 1 {
+				t.Errorf("left %q", got)
+			}
+		})
+	}
+}

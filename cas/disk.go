@@ -18,8 +18,10 @@ type disk struct {
 	close     func(f *os.File) error
 	// rename moves a file or directory. Unless replace is set it fails with
 	// fs.ErrExist when to exists, where the filesystem can tell.
-	rename  func(from, to string, replace bool) error
-	syncDir func(dir string) error
+	rename func(from, to string, replace bool) error
+	// exchange makes each of two files take the other's name, at once.
+	exchange func(a, b string) error
+	syncDir  func(dir string) error
 	// tmpfile opens a file without a name in dir.
 	tmpfile   func(dir string, perm fs.FileMode) (*os.File, error)
 	clone     func(dst, src *os.File) error
@@ -33,8 +35,11 @@ func realDisk() disk {
 		sync:      (*os.File).Sync,
 		close:     (*os.File).Close,
 		rename:    rename,
-		syncDir:   syncDir,
-		tmpfile:   openTmpfile,
+		exchange: func(a, b string) error {
+			return os.NewSyscallError("renameat2", unix.Renameat2(unix.AT_FDCWD, a, unix.AT_FDCWD, b, unix.RENAME_EXCHANGE))
+		},
+		syncDir: syncDir,
+		tmpfile: openTmpfile,
 		clone: func(dst, src *os.File) error {
 			return os.NewSyscallError("ficlone", unix.IoctlFileClone(int(dst.Fd()), int(src.Fd())))
 		},

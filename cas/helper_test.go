@@ -198,9 +198,12 @@ func unchanged(t testing.TB, s *Store) (check func()) {
 // faults are disks on which one call always fails.
 func faults(err error) map[string]disk {
 	disks := map[string]func(d *disk){
-		"write":   func(d *disk) { d.write = func(*os.File, []byte) (int, error) { return 0, err } },
-		"sync":    func(d *disk) { d.sync = func(*os.File) error { return err } },
-		"rename":  func(d *disk) { d.rename = func(_, _ string, _ bool) error { return err } },
+		"write": func(d *disk) { d.write = func(*os.File, []byte) (int, error) { return 0, err } },
+		"sync":  func(d *disk) { d.sync = func(*os.File) error { return err } },
+		"rename": func(d *disk) {
+			d.rename = func(_, _ string, _ bool) error { return err }
+			d.exchange = func(_, _ string) error { return err }
+		},
 		"syncDir": func(d *disk) { d.syncDir = func(string) error { return err } },
 		"close": func(d *disk) {
 			d.close = func(f *os.File) error {

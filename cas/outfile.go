@@ -80,13 +80,32 @@ func (o *outFile) commit(fsync bool) error {
 		}
 		o.temp = temp
 	}
+	if err := o.place(); err != nil {
+		return err
+	}
+	if fsync {
+		return o.disk.syncDir(filepath.Dir(o.target))
+	}
+	return nil
+}
+
+// place puts the file at its target. An older file there changes places with
+// it and is removed, which is a rename in two steps, atomic for the target:
+// ext4 writes a file to disk before it is renamed over another one
+// (auto_da_alloc, ext4(5)), and that takes longer than the whole copy.
+func (o *outFile) place() error {
+	if info, err := os.Lstat(o.target); err == nil && info.Mode().IsRegular() && o.disk.exchange(o.temp, o.target) == nil {
+		old := o.temp
+		o.temp = ""
+		if err := os.Remove(old); err != nil {
+			return fmt.Errorf("remove what was replaced: %w", err)
+		}
+		return nil
+	}
 	if err := o.disk.rename(o.temp, o.target, true); err != nil {
 		return err
 	}
 	o.temp = ""
-	if fsync {
-		return o.disk.syncDir(filepath.Dir(o.target))
-	}
 	return nil
 }
 
