@@ -23,8 +23,7 @@ func With(err error, text string) error {
 
 // Of returns the outermost hint in err's chain, or "".
 func Of(err error) string {
-	var h *hinted
-	if errors.As(err, &h) {
+	if h, ok := errors.AsType[*hinted](err); ok {
 		return h.hint
 	}
 	return ""
