@@ -1,0 +1,271 @@
+package core
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+
+	"banger/cas"
+	"banger/core/host"
+	"banger/internal/hint"
+	"banger/sdk"
+)
+
+// DefaultFreePercent is the room that an image has left after its content,
+// in percent of the content, unless the user says otherwise.
+const DefaultFreePercent = 20
+
+// ErrLosses is wrapped by the error of a strict build that lost something.
+var ErrLosses = errors.New("the builder could not keep everything")
+
+// ErrOutput is wrapped by errors about the user's own file, as distinct from
+// the store's.
+var ErrOutput = errors.New("write output")
+
+// BuildOptions say what to build and where it goes.
+type BuildOptions struct {
+	Image   Image
+	Builder string            // its name; see host.Host.Find
+	Options map[string]string // the builder's own
+	Size    sdk.SizePlan
+	// Output is the file that becomes a copy of the artifact; "" leaves it in
+	// the store.
+	Output string
+	// NoCache builds even if the answer is known, and replaces it.
+	NoCache bool
+	// Strict makes any loss an error, after which there is no output.
+	Strict bool
+	// Fsync makes Output durable before Build returns.
+	Fsync bool
+}
+
+// BuildResult says what was built, or was found built.
+type BuildResult struct {
+	Ref       string
+	Manifest  digest.Digest
+	Action    digest.Digest // the key that it is kept under
+	Cached    bool          // found built: no builder was started
+	Artifact  digest.Digest
+	MediaType string
+	Path      string // BuildOptions.Output, or the image's path in the store
+	Size      int64  // of the image in bytes
+	Builder   BuilderRef
+	Losses    []sdk.Loss // what the image does not hold of the tree
+	Warnings  []string
+}
+
+// BuilderRef names the builder of an artifact with its tools.
+type BuilderRef struct {
+	Name     string            `json:"name"`
+	Version  string            `json:"version"`
+	Identity string            `json:"identity"`
+	Tools    map[string]string `json:"tools"`
+}
+
+// buildAnswer is what the store keeps with a built artifact.
+type buildAnswer struct {
+	Ref       string        `json:"image"`
+	Builder   BuilderRef    `json:"builder"`
+	Tree      digest.Digest `json:"tree"`
+	Size      int64         `json:"size"`
+	LossCount int           `json:"losses"`
+	LossBlob  digest.Digest `json:"loss_blob,omitempty"`
+	Warnings  []string      `json:"warnings,omitempty"`
+	Millis    int64         `json:"milliseconds"`
+}
+
+// Build makes the image of o.Image with o.Builder, or finds it made. A second
+// build of the same manifest, builder and options starts no builder and reads
+// no layer. After an error there is no new output, and an older file at
+// Output is as it was; a strict build's error wraps ErrLosses and comes with
+// a result that lists the losses.
+func (e *Engine) Build(ctx context.Context, o BuildOptions) (*BuildResult, error) {
+	if err := checkOutput(o.Output); err != nil {
+		return nil, err
+	}
+	b, err := e.Host.Find(ctx, o.Builder)
+	if err != nil {
+		return nil, err
+	}
+	src, err := e.open(ctx, o.Image)
+	if err != nil {
+		return nil, err
+	}
+	defer src.close()
+	q, err := e.ask(b, src.Manifest().Digest, o)
+	if err != nil {
+		return nil, err
+	}
+	r, err := e.answer(ctx, src, b, q, o)
+	if err != nil {
+		return nil, err
+	}
+	return e.deliver(ctx, r, o)
+}
+
+// answered is a build's answer with its artifact.
+type answered struct {
+	BuildResult
+	artifact cas.Artifact
+}
+
+// answer finds the artifact or makes it. Of several processes that want the
+// same one, one makes it and the others wait.
+func (e *Engine) answer(ctx context.Context, src *opened, b *host.Builder, q *question, o BuildOptions) (*answered, error) {
+	if !o.NoCache {
+		if r := e.known(src, q); r != nil {
+			return r, nil
+		}
+	}
+	unlock, err := e.lock(ctx, "action", q.key, "the same image")
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if !o.NoCache {
+		if r := e.known(src, q); r != nil {
+			return r, nil
+		}
+	}
+	return e.make(ctx, src, b, q, o)
+}
+
+// known returns the answer that the store has, or nil.
+func (e *Engine) known(src *opened, q *question) *answered {
+	a, err := e.Store.Action(q.key)
+	if err != nil {
+		return nil
+	}
+	artifact, err := e.Store.Artifact(a.Artifact)
+	if err != nil {
+		return nil
+	}
+	var ans buildAnswer
+	if err := json.Unmarshal(a.Result, &ans); err != nil {
+		return nil
+	}
+	losses, err := e.readLosses(ans)
+	if err != nil {
+		return nil
+	}
+	r := newAnswered(src, q, artifact, ans, losses)
+	r.Cached = true
+	return r
+}
+
+func newAnswered(src *opened, q *question, a cas.Artifact, ans buildAnswer, losses []sdk.Loss) *answered {
+	return &answered{BuildResult{
+		Ref: src.Name(), Manifest: src.Manifest().Digest, Action: q.key,
+		Artifact: a.Digest, MediaType: a.MediaType, Path: a.Path, Size: a.Size,
+		Builder: ans.Builder, Losses: losses, Warnings: ans.Warnings,
+	}, a}
+}
+
+// make pulls, flattens, builds and keeps the answer. The action is written
+// last, so it never names what is not there.
+func (e *Engine) make(ctx context.Context, src *opened, b *host.Builder, q *question, o BuildOptions) (*answered, error) {
+	if err := toolsPresent(b); err != nil {
+		return nil, err
+	}
+	start := time.Now()
+	t, artifact, rec, err := e.construct(ctx, src, b, q, o)
+	if err != nil {
+		return nil, err
+	}
+	ans := buildAnswer{
+		Ref: src.Name(), Builder: refOf(b), Tree: t.digest, Size: artifact.Size,
+		LossCount: len(rec.losses), Warnings: rec.warnings, Millis: time.Since(start).Milliseconds(),
+	}
+	refs := []digest.Digest{src.Manifest().Digest, t.digest}
+	if ans.LossBlob, err = e.keepLosses(ctx, rec.losses); err != nil {
+		return nil, err
+	}
+	if ans.LossBlob != "" {
+		refs = append(refs, ans.LossBlob)
+	}
+	result, err := json.Marshal(ans)
+	if err != nil {
+		return nil, fmt.Errorf("keep answer: %w", err)
+	}
+	a := cas.Action{Key: q.key, Preimage: q.preimage, Artifact: artifact.Digest, Blobs: refs, Result: result, Created: start.UTC()}
+	if err := e.Store.PutAction(ctx, a); err != nil {
+		return nil, fmt.Errorf("keep answer: %w", err)
+	}
+	return newAnswered(src, q, artifact, ans, rec.losses), nil
+}
+
+// construct pulls, flattens and runs the builder; once more if a pack turned
+// out to be damaged.
+func (e *Engine) construct(ctx context.Context, src *opened, b *host.Builder, q *question, o BuildOptions) (*flattened, cas.Artifact, *recorder, error) {
+	for again := false; ; again = true {
+		t, _, err := e.pullTree(ctx, src, o.Image)
+		if err != nil {
+			return nil, cas.Artifact{}, nil, err
+		}
+		artifact, rec, err := e.run(ctx, b, t, q, o)
+		if err == nil || again {
+			return t, artifact, rec, err
+		}
+		damaged, asideErr := e.setAside(ctx, t.Tree, err)
+		if !damaged || asideErr != nil {
+			return nil, cas.Artifact{}, nil, errors.Join(err, asideErr)
+		}
+		e.Events.Log(sdk.LogWarn, err.Error()+": unpacking the damaged layers again")
+	}
+}
+
+// deliver holds a strict build to its word and makes the user's copy.
+func (e *Engine) deliver(ctx context.Context, r *answered, o BuildOptions) (*BuildResult, error) {
+	if r.Cached {
+		e.warn(r.Warnings)
+	}
+	if n := len(r.Losses); o.Strict && n > 0 {
+		err := fmt.Errorf("build %s with %s: %w: %d losses, first %s", r.Ref, r.Builder.Name, ErrLosses, n, r.Losses[0])
+		return &r.BuildResult, hint.With(err, "see them with --losses FILE, take another builder, or leave out --strict")
+	}
+	if o.Output != "" {
+		if err := e.Store.CopyOut(ctx, r.artifact, o.Output, cas.CopyOptions{Fsync: o.Fsync}); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrOutput, err)
+		}
+		r.Path = o.Output
+	}
+	return &r.BuildResult, nil
+}
+
+// checkOutput refuses before the work what cannot become the output after it.
+func checkOutput(path string) error {
+	if path == "" {
+		return nil
+	}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return fmt.Errorf("%w: %s: %w", ErrOutput, path, cas.ErrIsDirectory)
+	}
+	if _, err := os.Stat(filepath.Dir(path)); err != nil {
+		return fmt.Errorf("%w: %w", ErrOutput, err)
+	}
+	return nil
+}
+
+func toolsPresent(b *host.Builder) error {
+	missing := b.MissingTools()
+	if len(missing) == 0 {
+		return nil
+	}
+	t := missing[0]
+	err := fmt.Errorf("builder %s needs %s: %w", b.Name, t.Name, host.ErrToolMissing)
+	return hint.With(err, t.Hint)
+}
+
+func refOf(b *host.Builder) BuilderRef {
+	r := BuilderRef{Name: b.Name, Version: b.Description.Version, Identity: b.Identity, Tools: make(map[string]string)}
+	for _, t := range b.Description.Tools {
+		r.Tools[t.Name] = t.Version
+	}
+	return r
+}

@@ -1,0 +1,207 @@
+package core
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+
+	"banger/cas"
+	"banger/core/flatten"
+	"banger/core/layer"
+	"banger/sdk"
+	"banger/sdk/tree"
+)
+
+// flattened is a tree in memory and the blob it is.
+type flattened struct {
+	*tree.Tree
+	digest digest.Digest
+}
+
+// treePreimage is the question whose answer is a tree.
+type treePreimage struct {
+	Kind    string          `json:"kind"` // "tree"
+	Layers  []digest.Digest `json:"layers"`
+	Flatten flattenInputs   `json:"flatten"`
+}
+
+// flattenInputs are what a tree depends on besides the layers.
+type flattenInputs struct {
+	Revision     int  `json:"revision"`
+	ContainPaths bool `json:"contain_paths"`
+}
+
+func inputsOf(im Image) flattenInputs {
+	return flattenInputs{Revision: flatten.Revision, ContainPaths: im.ContainPaths}
+}
+
+// treeResult is what the store keeps with a tree.
+type treeResult struct {
+	Warnings []string `json:"warnings"`
+}
+
+// Tree pulls an image and returns its flattened tree with the digest that
+// names it.
+func (e *Engine) Tree(ctx context.Context, im Image) (*tree.Tree, digest.Digest, error) {
+	src, err := e.open(ctx, im)
+	if err != nil {
+		return nil, "", err
+	}
+	defer src.close()
+	t, _, err := e.pullTree(ctx, src, im)
+	if err != nil {
+		return nil, "", err
+	}
+	return t.Tree, t.digest, nil
+}
+
+// pullTree pulls what is missing and flattens it. A layer whose index turns
+// out to be damaged is quarantined and made once more.
+func (e *Engine) pullTree(ctx context.Context, src *opened, im Image) (*flattened, *Pulled, error) {
+	for again := false; ; again = true {
+		p, err := e.pull(ctx, src, false)
+		if err != nil {
+			return nil, nil, err
+		}
+		t, err := e.flatten(ctx, p.DiffIDs, inputsOf(im))
+		if err == nil || again || !errors.Is(err, layer.ErrCorrupt) {
+			return t, p, err
+		}
+		e.Events.Log(sdk.LogWarn, err.Error()+": unpacking it again")
+	}
+}
+
+// flatten returns the tree of the layers, from the store if it was made
+// before.
+func (e *Engine) flatten(ctx context.Context, diffIDs []digest.Digest, in flattenInputs) (*flattened, error) {
+	key, preimage, err := cas.ActionKey(treePreimage{Kind: "tree", Layers: diffIDs, Flatten: in})
+	if err != nil {
+		return nil, fmt.Errorf("flatten: %w", err)
+	}
+	if t := e.knownTree(key); t != nil {
+		return t, nil
+	}
+	indexes, err := e.readIndexes(diffIDs)
+	if err != nil {
+		return nil, err
+	}
+	t, warnings, err := flatten.Flatten(ctx, indexes, flatten.Options{Contain: in.ContainPaths, MaxEntries: e.Limits.Entries, MaxDepth: e.Limits.PathDepth})
+	if err != nil {
+		return nil, err
+	}
+	var res treeResult
+	for _, w := range warnings {
+		res.Warnings = append(res.Warnings, fmt.Sprintf("layer %s, entry %d, %q: %s", w.Layer, w.Entry, w.Path, w.Text))
+	}
+	e.warn(res.Warnings)
+	d, err := e.keepTree(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := json.Marshal(res)
+	if err != nil {
+		return nil, fmt.Errorf("keep tree: %w", err)
+	}
+	a := cas.Action{Key: key, Preimage: preimage, Blobs: []digest.Digest{d}, Result: answer, Created: time.Now().UTC()}
+	if err := e.Store.PutAction(ctx, a); err != nil {
+		return nil, fmt.Errorf("keep tree: %w", err)
+	}
+	return &flattened{t, d}, nil
+}
+
+// knownTree returns the tree that an earlier flattening left, or nil. One
+// that does not parse is put into quarantine.
+func (e *Engine) knownTree(key digest.Digest) *flattened {
+	a, err := e.Store.Action(key)
+	if err != nil || len(a.Blobs) != 1 {
+		return nil
+	}
+	f, err := e.Store.OpenBlob(a.Blobs[0])
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	v := a.Blobs[0].Verifier()
+	t, err := tree.Read(io.TeeReader(f, v))
+	if err == nil && !v.Verified() {
+		err = fmt.Errorf("tree %s: %w", a.Blobs[0], cas.ErrCorrupt)
+	}
+	if err != nil {
+		e.Events.Log(sdk.LogWarn, err.Error()+": flattening again")
+		_ = e.Store.QuarantineBlob(a.Blobs[0], err)
+		return nil
+	}
+	var res treeResult
+	if json.Unmarshal(a.Result, &res) == nil {
+		e.warn(res.Warnings)
+	}
+	return &flattened{t, a.Blobs[0]}
+}
+
+func (e *Engine) warn(texts []string) {
+	for _, text := range texts {
+		e.Events.Log(sdk.LogWarn, text)
+	}
+}
+
+// keepTree writes t to the store and returns its digest.
+func (e *Engine) keepTree(ctx context.Context, t *tree.Tree) (digest.Digest, error) {
+	w, err := e.Store.NewBlob()
+	if err != nil {
+		return "", fmt.Errorf("keep tree: %w", err)
+	}
+	defer w.Abort()
+	if _, err := t.WriteTo(w); err != nil {
+		return "", fmt.Errorf("keep tree: %w", err)
+	}
+	if err := w.Commit(ctx, "", -1); err != nil {
+		return "", fmt.Errorf("keep tree: %w", err)
+	}
+	return w.Digest(), nil
+}
+
+// readIndexes reads the index of each layer. The damaged ones are quarantined,
+// and the error wraps layer.ErrCorrupt.
+func (e *Engine) readIndexes(diffIDs []digest.Digest) ([]*layer.Index, error) {
+	indexes := make([]*layer.Index, len(diffIDs))
+	var damage []error
+	for i, d := range diffIDs {
+		var err error
+		indexes[i], err = e.readIndex(d)
+		if errors.Is(err, layer.ErrCorrupt) {
+			damage = append(damage, fmt.Errorf("layer %s: %w", d, err))
+			err = e.quarantine(d, err)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("layer %s: %w", d, err)
+		}
+	}
+	return indexes, errors.Join(damage...)
+}
+
+func (e *Engine) readIndex(d digest.Digest) (*layer.Index, error) {
+	l, err := e.Store.Layer(d)
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.Open(l.Index)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	x, err := layer.Read(f)
+	if err != nil {
+		return nil, err
+	}
+	if x.DiffID != d.String() || x.PackSize != l.PackSize {
+		return nil, fmt.Errorf("%w: it speaks of layer %s with a pack of %d bytes, and the pack has %d",
+			layer.ErrCorrupt, x.DiffID, x.PackSize, l.PackSize)
+	}
+	return x, nil
+}

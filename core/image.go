@@ -1,0 +1,71 @@
+package core
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/opencontainers/go-digest"
+
+	"banger/core/source"
+	"banger/sdk"
+)
+
+// Image says which image is meant and how its layers are read.
+type Image struct {
+	Ref string // see source.ParseReference
+	// Platform as "os/arch[/variant]"; "" means linux on the host's processor.
+	Platform string
+	// ContainPaths takes absolute entry names and symlinks that climb above
+	// the root as a chroot would, instead of refusing them.
+	ContainPaths bool
+}
+
+// opened is a resolved image and the temporary directory its source uses.
+type opened struct {
+	source.Image
+	remove func()
+}
+
+func (o *opened) close() {
+	_ = o.Close()
+	o.remove()
+}
+
+// open resolves im to one manifest. Nothing but manifests is read.
+func (e *Engine) open(ctx context.Context, im Image) (*opened, error) {
+	opts := e.Source
+	if im.Platform != "" {
+		p, err := source.ParsePlatform(im.Platform)
+		if err != nil {
+			return nil, err
+		}
+		opts.Platform = p
+	}
+	dir, remove, err := e.Store.TempDir("source-")
+	if err != nil {
+		return nil, fmt.Errorf("open image %s: %w", im.Ref, err)
+	}
+	opts.TempDir = dir
+	opts.Cached = e.cachedManifest
+	src, err := source.Open(ctx, im.Ref, opts)
+	if err != nil {
+		remove()
+		return nil, err
+	}
+	if p := src.Manifest().Platform; im.Platform == "" && p != (source.Platform{}) && !source.HostPlatform().Matches(p) {
+		e.Events.Log(sdk.LogWarn, fmt.Sprintf("image %s is for %s, and this host is %s", src.Name(), p, source.HostPlatform()))
+	}
+	return &opened{src, remove}, nil
+}
+
+// maxManifest bounds a manifest in bytes. Registries are told to accept at
+// least 4 MiB (OCI distribution spec, "Pushing Manifests").
+const maxManifest = 4 << 20
+
+func (e *Engine) cachedManifest(d digest.Digest, size int64) ([]byte, bool) {
+	if size < 0 || size > maxManifest {
+		size = maxManifest
+	}
+	b, err := e.Store.ReadBlob(d, size)
+	return b, err == nil
+}

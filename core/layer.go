@@ -1,0 +1,156 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/opencontainers/go-digest"
+
+	"banger/cas"
+	"banger/core/unpack"
+	"banger/sdk"
+)
+
+// layerPull makes one layer of an image present in the store.
+type layerPull struct {
+	e     *Engine
+	src   *opened
+	i     int
+	layer unpack.Layer
+	task  string
+}
+
+func (e *Engine) newLayerPull(src *opened, i int, diffID digest.Digest) *layerPull {
+	desc := src.Manifest().Layers[i]
+	return &layerPull{
+		e: e, src: src, i: i,
+		layer: unpack.Layer{
+			Digest:    digest.Digest(desc.Digest.String()),
+			Size:      desc.Size,
+			MediaType: string(desc.MediaType),
+			DiffID:    diffID,
+		},
+		task: fmt.Sprintf("layer %d/%d %s", i+1, len(src.Manifest().Layers), short(diffID)),
+	}
+}
+
+// ensure makes the layer present unpacked, and as a blob if that is asked,
+// and returns the bytes that came from the source.
+func (l *layerPull) ensure(ctx context.Context, blob bool) (int64, error) {
+	if l.present(blob) {
+		return 0, nil
+	}
+	unlock, err := l.e.lock(ctx, "layer", l.layer.DiffID, l.task)
+	if err != nil {
+		return 0, err
+	}
+	defer unlock()
+	if l.present(blob) {
+		return 0, nil
+	}
+	defer l.e.Events.Progress(Progress{Task: l.task, Finished: true})
+	if !l.hasBlob() {
+		return l.fetch(ctx)
+	}
+	err = l.fromBlob(ctx)
+	if !errors.Is(err, unpack.ErrDigest) {
+		return 0, err
+	}
+	if err := l.e.Store.QuarantineBlob(l.layer.Digest, err); err != nil {
+		return 0, err
+	}
+	return l.fetch(ctx)
+}
+
+func (l *layerPull) present(blob bool) bool {
+	_, err := l.e.Store.Layer(l.layer.DiffID)
+	return err == nil && (!blob || l.hasBlob())
+}
+
+// hasBlob reports whether the store holds the compressed layer in the size
+// that the manifest says.
+func (l *layerPull) hasBlob() bool {
+	f, err := l.e.Store.OpenBlob(l.layer.Digest)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	return err == nil && (l.layer.Size < 0 || info.Size() == l.layer.Size)
+}
+
+// fetch brings the layer from the image's source: one pass that keeps the
+// blob and unpacks it.
+func (l *layerPull) fetch(ctx context.Context) (int64, error) {
+	r, err := l.src.OpenLayer(ctx, l.i)
+	if err != nil {
+		return 0, err
+	}
+	defer r.Close()
+	blob, err := l.e.Store.NewBlob()
+	if err != nil {
+		return 0, fmt.Errorf("fetch %s: %w", l.task, err)
+	}
+	defer blob.Abort()
+	return l.unpack(ctx, r, blob)
+}
+
+// fromBlob unpacks a blob that the store holds already.
+func (l *layerPull) fromBlob(ctx context.Context) error {
+	f, err := l.e.Store.OpenBlob(l.layer.Digest)
+	if err != nil {
+		return fmt.Errorf("unpack %s: %w", l.task, err)
+	}
+	defer f.Close()
+	_, err = l.unpack(ctx, f, nil)
+	return err
+}
+
+// unpack verifies and unpacks r, keeps it in blob if there is one, and
+// commits both. It returns the bytes read from r.
+func (l *layerPull) unpack(ctx context.Context, r io.Reader, blob *cas.BlobWriter) (int64, error) {
+	out, err := l.e.Store.NewLayer()
+	if err != nil {
+		return 0, fmt.Errorf("unpack %s: %w", l.task, err)
+	}
+	defer out.Abort()
+	dst := unpack.Dest{Pack: out.Pack, Index: out.Index}
+	if blob != nil {
+		dst.Blob = blob
+	}
+	progress := func(done int64) {
+		l.e.Events.Progress(Progress{Task: l.task, Done: done, Total: max(l.layer.Size, 0), Unit: "bytes"})
+	}
+	res, err := unpack.Unpack(ctx, r, l.layer, dst, l.e.Limits, progress)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", l.src.Name(), cas.Classify(err))
+	}
+	if blob != nil {
+		if err := blob.Commit(ctx, l.layer.Digest, res.Size); err != nil {
+			return 0, fmt.Errorf("keep %s: %w", l.task, err)
+		}
+	}
+	if err := out.Commit(ctx, l.layer.DiffID); err != nil {
+		return 0, fmt.Errorf("keep %s: %w", l.task, err)
+	}
+	return res.Size, nil
+}
+
+// lock takes the lock of a thing that must be made only once, and says so
+// when another process has it.
+func (e *Engine) lock(ctx context.Context, kind string, d digest.Digest, what string) (func(), error) {
+	unlock, err := e.Store.Lock(ctx, kind, d, func() {
+		e.Events.Log(sdk.LogInfo, "waiting for another process that works on "+what)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("lock %s: %w", what, err)
+	}
+	return unlock, nil
+}
+
+// short returns the first 12 hex digits of d, for people.
+func short(d digest.Digest) string {
+	return d.Encoded()[:min(12, len(d.Encoded()))]
+}

@@ -1,0 +1,196 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"banger/cas"
+	"banger/core/host"
+	"banger/core/stage"
+	"banger/sdk"
+	"banger/sdk/tree"
+	"banger/sdk/treetar"
+)
+
+// run has the builder make an artifact of t and commits it.
+func (e *Engine) run(ctx context.Context, b *host.Builder, t *flattened, q *question, o BuildOptions) (cas.Artifact, *recorder, error) {
+	w, err := e.Store.NewArtifact()
+	if err != nil {
+		return cas.Artifact{}, nil, fmt.Errorf("make artifact: %w", err)
+	}
+	defer w.Abort()
+	dir, remove, err := e.Store.TempDir("build-")
+	if err != nil {
+		return cas.Artifact{}, nil, fmt.Errorf("make scratch directory: %w", err)
+	}
+	defer remove()
+	rec := &recorder{events: e.Events, builder: b.Name}
+	defer rec.finish()
+	req := &sdk.Request{
+		TreeDigest: t.digest.String(), Options: q.options, Size: o.Size,
+		Output: w.Path, Scratch: filepath.Join(dir, "scratch"), Events: rec,
+	}
+	if err := os.Mkdir(req.Scratch, 0o700); err != nil {
+		return cas.Artifact{}, nil, fmt.Errorf("make scratch directory: %w", err)
+	}
+	f, err := e.Store.OpenBlob(t.digest)
+	if err != nil {
+		return cas.Artifact{}, nil, fmt.Errorf("open tree: %w", err)
+	}
+	defer f.Close()
+	req.TreePath = f.Name()
+	if err := e.feed(ctx, b, t.Tree, req, dir); err != nil {
+		return cas.Artifact{}, nil, err
+	}
+	remove() // before the image is synced, so that what was staged never has to reach the disk
+	a, err := w.Commit(ctx, b.Description.MediaType)
+	if err != nil {
+		return cas.Artifact{}, nil, fmt.Errorf("keep artifact: %w", err)
+	}
+	return a, rec, nil
+}
+
+// feed gives the builder the tree's contents in the form it wants and runs it.
+func (e *Engine) feed(ctx context.Context, b *host.Builder, t *tree.Tree, req *sdk.Request, dir string) error {
+	packs, err := newPacks(e.Store, t)
+	if err != nil {
+		return err
+	}
+	defer packs.Close()
+	switch b.Description.Input {
+	case sdk.InputDir:
+		if err := e.stage(ctx, b, t, packs, req, dir); err != nil {
+			return err
+		}
+		return e.Host.Build(ctx, b, req)
+	case sdk.InputTar:
+		return e.buildFromTar(ctx, b, t, packs, req, dir)
+	default:
+		req.PackPaths = packs.paths
+		return e.Host.Build(ctx, b, req)
+	}
+}
+
+// stage lays the tree out below dir and notes what could not be.
+func (e *Engine) stage(ctx context.Context, b *host.Builder, t *tree.Tree, packs tree.Packs, req *sdk.Request, dir string) error {
+	const task = "staging"
+	defer e.Events.Progress(Progress{Task: task, Finished: true})
+	req.Dir = filepath.Join(dir, "root")
+	if err := os.Mkdir(req.Dir, 0o700); err != nil {
+		return fmt.Errorf("stage: %w", err)
+	}
+	losses, err := stage.Dir(ctx, t, packs, req.Dir, b.Description.Staging, func(done, total int64) {
+		e.Events.Progress(Progress{Task: task, Done: done, Total: total, Unit: "bytes"})
+	})
+	if err != nil {
+		return cas.Classify(err)
+	}
+	if len(losses) == 0 {
+		return nil
+	}
+	req.StagingLossesPath = filepath.Join(dir, "losses")
+	f, err := os.Create(req.StagingLossesPath)
+	if err != nil {
+		return fmt.Errorf("stage: %w", err)
+	}
+	if err := sdk.WriteLosses(f, losses); err != nil {
+		_ = f.Close()
+		return fmt.Errorf("stage: %w", err)
+	}
+	return f.Close()
+}
+
+// buildFromTar runs the builder with the flattened tar in a named pipe.
+func (e *Engine) buildFromTar(ctx context.Context, b *host.Builder, t *tree.Tree, packs tree.Packs, req *sdk.Request, dir string) error {
+	req.TarPath = filepath.Join(dir, "tar")
+	if err := unix.Mkfifo(req.TarPath, 0o600); err != nil {
+		return fmt.Errorf("make pipe: %w", err)
+	}
+	written := make(chan error, 1)
+	go func() { written <- writePipe(ctx, req.TarPath, t, packs) }()
+	buildErr := e.Host.Build(ctx, b, req)
+	if err := releasePipe(req.TarPath); err != nil {
+		return err
+	}
+	writeErr := <-written
+	if writeErr == nil || errors.Is(writeErr, unix.EPIPE) {
+		return buildErr // a builder may stop reading at the end-of-archive marker
+	}
+	return fmt.Errorf("write tar for builder %s: %w", b.Name, writeErr)
+}
+
+// writePipe writes the tar once a reader has opened the pipe.
+func writePipe(ctx context.Context, path string, t *tree.Tree, packs tree.Packs) error {
+	pipe, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer pipe.Close()
+	return treetar.Write(ctx, pipe, t, packs)
+}
+
+// releasePipe frees a writer whose reader never came or is gone: opening the
+// reading end lets its open return, closing it makes its writes fail.
+func releasePipe(path string) error {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("release pipe: %w", err)
+	}
+	return unix.Close(fd)
+}
+
+// recorder passes on what a builder says and keeps its losses and warnings.
+type recorder struct {
+	events  Events
+	builder string
+
+	mu       sync.Mutex
+	losses   []sdk.Loss
+	warnings []string
+	phases   map[string]bool
+}
+
+// maxWarnings bounds the warnings that are kept with an answer.
+const maxWarnings = 100
+
+// Log implements sdk.Events.
+func (r *recorder) Log(level sdk.LogLevel, text string) {
+	r.events.Log(level, r.builder+": "+text)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if level == sdk.LogWarn && len(r.warnings) < maxWarnings {
+		r.warnings = append(r.warnings, r.builder+": "+text)
+	}
+}
+
+// Progress implements sdk.Events.
+func (r *recorder) Progress(p sdk.Progress) {
+	task := r.builder + ": " + p.Phase
+	r.mu.Lock()
+	if r.phases == nil {
+		r.phases = make(map[string]bool)
+	}
+	r.phases[task] = true
+	r.mu.Unlock()
+	r.events.Progress(Progress{Task: task, Done: p.Done, Total: p.Total, Unit: p.Unit})
+}
+
+// Lose implements sdk.Events.
+func (r *recorder) Lose(losses []sdk.Loss) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.losses = append(r.losses, losses...)
+}
+
+// finish ends the tasks that the builder began.
+func (r *recorder) finish() {
+	for task := range r.phases {
+		r.events.Progress(Progress{Task: task, Finished: true})
+	}
+}
