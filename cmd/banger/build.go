@@ -1,0 +1,174 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/urfave/cli/v2"
+
+	"banger/core"
+	"banger/sdk"
+)
+
+func buildCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "build",
+		Usage:     "build a filesystem image from an OCI image",
+		ArgsUsage: "IMAGE",
+		Flags: append(append(imageFlags(), pluginFlags()...),
+			&cli.StringFlag{Name: "builder", Aliases: []string{"b"}, EnvVars: env("builder"), Value: "e2fs", Usage: "`NAME` of the builder; see banger builders"},
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, EnvVars: env("output"), Usage: "`FILE` for the image; without it the image stays in the store"},
+			&cli.StringFlag{Name: "size", EnvVars: env("size"), Value: "auto", Usage: "`SIZE` of the image, or auto"},
+			&cli.StringFlag{Name: "free", EnvVars: env("free"), Value: fmt.Sprintf("%d%%", core.DefaultFreePercent), Usage: "room left after the content, as SIZE or PERCENT% of the content"},
+			&cli.Int64Flag{Name: "inodes", EnvVars: env("inodes"), Usage: "inodes in all", DefaultText: "planned from the image"},
+			&cli.StringSliceFlag{Name: "opt", Usage: "an option of the builder, `KEY=VALUE`; may be given again"},
+			&cli.BoolFlag{Name: "no-cache", EnvVars: env("no-cache"), Usage: "build even if the store has the answer"},
+			&cli.StringFlag{Name: "losses", EnvVars: env("losses"), Usage: "list what the image does not hold in `FILE`, a JSON object a line"},
+			&cli.BoolFlag{Name: "strict", EnvVars: env("strict"), Usage: "make any loss an error"},
+			&cli.BoolFlag{Name: "fsync", EnvVars: env("fsync"), Usage: "make the output durable before returning"},
+		),
+		Action: build,
+	}
+}
+
+func build(c *cli.Context) error {
+	o, err := buildOptions(c)
+	if err != nil {
+		return err
+	}
+	s, err := openSession(c)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	r, err := s.engine.Build(c.Context, o)
+	s.ui.done()
+	if r != nil {
+		if lossErr := writeLosses(c.String("losses"), r.Losses); lossErr != nil && err == nil {
+			err = lossErr
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if n := len(r.Losses); n > 0 && c.String("losses") == "" && !c.Bool("json") {
+		s.ui.Log(sdk.LogWarn, fmt.Sprintf("%d losses: the image does not hold everything; list them with --losses FILE", n))
+	}
+	if c.Bool("json") {
+		return printJSON(c, buildJSON(r))
+	}
+	return println(c.App.Writer, r.Path)
+}
+
+func buildOptions(c *cli.Context) (core.BuildOptions, error) {
+	im, err := imageOf(c)
+	if err != nil {
+		return core.BuildOptions{}, err
+	}
+	size, err := sizeOf(c)
+	if err != nil {
+		return core.BuildOptions{}, err
+	}
+	options, err := optionsOf(c.StringSlice("opt"))
+	if err != nil {
+		return core.BuildOptions{}, err
+	}
+	return core.BuildOptions{
+		Image: im, Builder: c.String("builder"), Options: options, Size: size,
+		Output: c.String("output"), NoCache: c.Bool("no-cache"),
+		Strict: c.Bool("strict"), Fsync: c.Bool("fsync"),
+	}, nil
+}
+
+func optionsOf(given []string) (map[string]string, error) {
+	options := make(map[string]string, len(given))
+	for _, o := range given {
+		key, value, ok := strings.Cut(o, "=")
+		if !ok || key == "" {
+			return nil, usagef("--opt is KEY=VALUE, not %q", o)
+		}
+		if _, twice := options[key]; twice {
+			return nil, usagef("--opt %s is given twice", key)
+		}
+		options[key] = value
+	}
+	return options, nil
+}
+
+// buildOutput is what build --json prints.
+type buildOutput struct {
+	Image     string          `json:"image"`
+	Manifest  string          `json:"manifest"`
+	Action    string          `json:"action"`
+	Cached    bool            `json:"cached"`
+	Artifact  string          `json:"artifact"`
+	MediaType string          `json:"media_type"`
+	Path      string          `json:"path"`
+	Size      int64           `json:"size"`
+	Builder   core.BuilderRef `json:"builder"`
+	Losses    []lossOutput    `json:"losses"`
+	Warnings  []string        `json:"warnings"`
+}
+
+func buildJSON(r *core.BuildResult) buildOutput {
+	out := buildOutput{
+		Image: r.Ref, Manifest: r.Manifest.String(), Action: r.Action.String(), Cached: r.Cached,
+		Artifact: r.Artifact.String(), MediaType: r.MediaType, Path: r.Path, Size: r.Size,
+		Builder: r.Builder, Losses: make([]lossOutput, 0, len(r.Losses)), Warnings: append([]string{}, r.Warnings...),
+	}
+	for _, l := range r.Losses {
+		out.Losses = append(out.Losses, lossOf(l))
+	}
+	return out
+}
+
+// lossOutput is a loss as JSON: path, field, wanted, got and why. As in banger
+// tree --format json, what is not UTF-8 stands as base64 under its name with
+// "_base64" added.
+type lossOutput map[string]any
+
+func lossOf(l sdk.Loss) lossOutput {
+	out := lossOutput{"field": l.Field, "why": l.Why}
+	for name, value := range map[string]string{"path": l.Path, "wanted": l.Wanted, "got": l.Got} {
+		if utf8.ValidString(value) {
+			out[name] = value
+		} else {
+			out[name+"_base64"] = []byte(value)
+		}
+	}
+	return out
+}
+
+// writeLosses writes one JSON object a line, beside the file and renamed.
+func writeLosses(path string, losses []sdk.Loss) (err error) {
+	if path == "" {
+		return nil
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".banger-losses-")
+	if err != nil {
+		return fmt.Errorf("write losses: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("write losses to %s: %w", path, err), os.Remove(f.Name()))
+		}
+	}()
+	w := bufio.NewWriter(f)
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	for _, l := range losses {
+		if err := enc.Encode(lossOf(l)); err != nil {
+			return errors.Join(err, f.Close())
+		}
+	}
+	if err := errors.Join(w.Flush(), f.Chmod(0o644), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/urfave/cli/v2"
+
+	"banger/core/host"
+	"banger/sdk"
+)
+
+func buildersCommand() *cli.Command {
+	flags := append(commonFlags(), pluginFlags()...)
+	return &cli.Command{
+		Name:   "builders",
+		Usage:  "list the builders that are found",
+		Flags:  flags,
+		Action: listBuilders,
+		Subcommands: []*cli.Command{{
+			Name:      "describe",
+			Usage:     "say what one builder takes, needs and cannot keep",
+			ArgsUsage: "NAME",
+			Flags:     flags,
+			Action:    describeBuilder,
+		}},
+	}
+}
+
+// builderOutput is a builder as JSON.
+type builderOutput struct {
+	Name       string         `json:"name"`
+	Version    string         `json:"version"`
+	Path       string         `json:"path"`
+	Bundled    bool           `json:"bundled"`
+	Identity   string         `json:"identity"`
+	MediaType  string         `json:"media_type"`
+	Input      string         `json:"input"`
+	Exact      bool           `json:"deterministic"`
+	Tools      []toolOutput   `json:"tools"`
+	Options    []optionOutput `json:"options"`
+	CannotKeep []string       `json:"cannot_keep"`
+}
+
+type toolOutput struct {
+	Name    string `json:"name"`
+	Path    string `json:"path"`
+	Version string `json:"version"`
+	Hint    string `json:"hint,omitempty"`
+}
+
+type optionOutput struct {
+	Name    string   `json:"name"`
+	Type    string   `json:"type"`
+	Default string   `json:"default"`
+	Doc     string   `json:"doc"`
+	Choices []string `json:"choices,omitempty"`
+}
+
+func builderOf(b *host.Builder) builderOutput {
+	d := b.Description
+	out := builderOutput{
+		Name: b.Name, Version: d.Version, Path: b.Path, Bundled: b.Bundled, Identity: b.Identity,
+		MediaType: d.MediaType, Input: d.Input.String(), Exact: d.Deterministic,
+		Tools: []toolOutput{}, Options: []optionOutput{}, CannotKeep: append([]string{}, d.CannotKeep...),
+	}
+	for _, t := range d.Tools {
+		out.Tools = append(out.Tools, toolOutput(t))
+	}
+	for _, o := range d.Options {
+		out.Options = append(out.Options, optionOutput{o.Name, o.Type.String(), o.Default, o.Doc, o.Choices})
+	}
+	return out
+}
+
+func listBuilders(c *cli.Context) error {
+	if err := noOperands(c); err != nil {
+		return err
+	}
+	s, err := openSession(c)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	found, problems := s.host.List(c.Context)
+	for _, p := range problems {
+		s.ui.Log(sdk.LogWarn, p.Error())
+	}
+	if c.Bool("json") {
+		list := make([]builderOutput, 0, len(found))
+		for _, b := range found {
+			list = append(list, builderOf(b))
+		}
+		return printJSON(c, map[string]any{"builders": list})
+	}
+	w := tabwriter.NewWriter(c.App.Writer, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "NAME\tVERSION\tFROM\tFORMAT\tTOOLS")
+	for _, b := range found {
+		d := b.Description
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", b.Name, printable(d.Version), from(b), printable(d.MediaType), toolsText(d.Tools))
+	}
+	return w.Flush()
+}
+
+func from(b *host.Builder) string {
+	if b.Bundled {
+		return "bundled"
+	}
+	return printable(b.Path)
+}
+
+func toolsText(tools []sdk.Tool) string {
+	texts := make([]string, 0, len(tools))
+	for _, t := range tools {
+		version := t.Version
+		if t.Path == "" {
+			version = "missing"
+		}
+		texts = append(texts, printable(t.Name+" "+version))
+	}
+	return strings.Join(texts, ", ")
+}
+
+func describeBuilder(c *cli.Context) error {
+	name, err := operand(c, "NAME")
+	if err != nil {
+		return err
+	}
+	s, err := openSession(c)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	b, err := s.host.Find(c.Context, name)
+	if err != nil {
+		return err
+	}
+	out := builderOf(b)
+	if c.Bool("json") {
+		return printJSON(c, out)
+	}
+	w := tabwriter.NewWriter(c.App.Writer, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "name\t%s\nversion\t%s\nfrom\t%s\nidentity\t%s\nformat\t%s\ninput\t%s\nequal bytes\t%t\n",
+		out.Name, printable(out.Version), from(b), printable(out.Identity), printable(out.MediaType), out.Input, out.Exact)
+	for _, t := range b.Description.Tools {
+		fmt.Fprintf(w, "tool\t%s\t%s\n", toolsText([]sdk.Tool{t}), printable(t.Path))
+	}
+	for _, o := range out.Options {
+		fmt.Fprintf(w, "option\t%s (%s, default %q)\t%s\n", printable(o.Name), o.Type, o.Default, printable(o.Doc))
+	}
+	for _, k := range out.CannotKeep {
+		fmt.Fprintf(w, "cannot keep\t%s\n", printable(k))
+	}
+	return w.Flush()
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"banger/cas"
+	"banger/core"
+	"banger/core/host"
+	"banger/core/source"
+	"banger/internal/hint"
+)
+
+// The exit codes, as docs/cli.md lists them.
+const (
+	exitOK          = 0
+	exitOther       = 1
+	exitUsage       = 2
+	exitNotFound    = 3
+	exitAuth        = 4
+	exitNetwork     = 5
+	exitBuilder     = 6
+	exitTool        = 7
+	exitStore       = 8
+	exitInterrupted = 130
+)
+
+// errUsage marks what is wrong with the command line itself.
+var errUsage = errors.New("usage")
+
+// errInterrupted is the cause of a context that a signal ended.
+var errInterrupted = errors.New("interrupted")
+
+func usagef(format string, args ...any) error {
+	return &usageError{fmt.Sprintf(format, args...)}
+}
+
+type usageError struct{ text string }
+
+func (e *usageError) Error() string        { return e.text }
+func (e *usageError) Is(target error) bool { return target == errUsage }
+
+// codes orders the kinds of errors: the first that matches decides. Output
+// comes before the store, whose ways of failing it shares.
+var codes = []struct {
+	err  error
+	code int
+}{
+	{errUsage, exitUsage},
+	{source.ErrReference, exitUsage},
+	{host.ErrOption, exitUsage},
+	{host.ErrUnknownBuilder, exitUsage},
+	{cas.ErrIsDirectory, exitUsage},
+	{core.ErrOutput, exitOther},
+	{source.ErrNotFound, exitNotFound},
+	{source.ErrAuth, exitAuth},
+	{source.ErrNetwork, exitNetwork},
+	{host.ErrToolMissing, exitTool},
+	{host.ErrBuilder, exitBuilder},
+	{core.ErrLosses, exitBuilder},
+	{cas.ErrVersion, exitStore},
+	{cas.ErrReadOnly, exitStore},
+	{cas.ErrNoSpace, exitStore},
+	{cas.ErrCorrupt, exitStore},
+	{cas.ErrNotFound, exitStore},
+	{cas.ErrTooLarge, exitStore},
+	{cas.ErrMismatch, exitStore},
+}
+
+func exitCode(ctx context.Context, err error) int {
+	if err == nil {
+		return exitOK
+	}
+	if errors.Is(context.Cause(ctx), errInterrupted) {
+		return exitInterrupted
+	}
+	for _, c := range codes {
+		if errors.Is(err, c.err) {
+			return c.code
+		}
+	}
+	return exitOther
+}
+
+// report says what went wrong and, where it is known, what to do.
+func report(ctx context.Context, w io.Writer, err error) {
+	if errors.Is(context.Cause(ctx), errInterrupted) {
+		fmt.Fprintln(w, "banger: interrupted")
+		return
+	}
+	fmt.Fprintf(w, "banger: error: %s\n", printable(err.Error()))
+	if h := hint.Of(err); h != "" {
+		fmt.Fprintf(w, "banger: hint: %s\n", printable(h))
+	}
+}

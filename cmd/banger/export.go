@@ -1,0 +1,53 @@
+package main
+
+import (
+	"bufio"
+	"io"
+
+	"github.com/urfave/cli/v2"
+
+	"banger/cas"
+)
+
+func exportCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "export",
+		Usage:     "write an image's flattened tar",
+		ArgsUsage: "IMAGE",
+		Flags: append(imageFlags(),
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, EnvVars: env("output"), Value: "-", Usage: "`FILE` for the tar, or - for standard output"},
+		),
+		Action: export,
+	}
+}
+
+func export(c *cli.Context) error {
+	im, err := imageOf(c)
+	if err != nil {
+		return err
+	}
+	path := c.String("output")
+	if path == "-" && isTerminal(c.App.Writer) {
+		return usagef("refusing to write a tar to a terminal; use -o FILE or redirect")
+	}
+	s, err := openSession(c)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	write := func(w io.Writer) error {
+		bw := bufio.NewWriterSize(w, 1<<20)
+		if err := s.engine.Export(c.Context, im, bw); err != nil {
+			return err
+		}
+		return bw.Flush()
+	}
+	if path == "-" {
+		return write(c.App.Writer)
+	}
+	if err := cas.WriteOutput(c.Context, path, write); err != nil {
+		return err
+	}
+	s.ui.done()
+	return println(c.App.Writer, path)
+}

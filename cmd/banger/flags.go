@@ -1,0 +1,101 @@
+package main
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"banger/core"
+	"banger/sdk"
+)
+
+// env names a flag's twin in the environment.
+func env(flag string) []string {
+	return []string{"BANGER_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))}
+}
+
+// commonFlags are what every command takes.
+func commonFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "store", EnvVars: env("store"), Usage: "`DIR` with all that banger keeps", DefaultText: "$XDG_CACHE_HOME/banger/oci"},
+		&cli.BoolFlag{Name: "json", EnvVars: env("json"), Usage: "print the result as one JSON object"},
+		&cli.StringFlag{Name: "progress", EnvVars: env("progress"), Value: "auto", Usage: "how progress is shown: auto, tty, plain, json or none"},
+		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, EnvVars: env("quiet"), Usage: "print errors only"},
+	}
+}
+
+// imageFlags are what commands with an IMAGE take.
+func imageFlags() []cli.Flag {
+	return append(commonFlags(),
+		&cli.StringFlag{Name: "platform", EnvVars: env("platform"), Usage: "`OS/ARCH[/VARIANT]` to choose from an image index", DefaultText: "linux on this processor"},
+		&cli.StringFlag{Name: "unsafe-paths", EnvVars: env("unsafe-paths"), Value: "refuse", Usage: "absolute entry names and symlinks that climb above the root: refuse, or contain them as a chroot would"},
+		&cli.BoolFlag{Name: "plain-http", EnvVars: env("plain-http"), Usage: "speak HTTP to the registry, not HTTPS"},
+		&cli.StringFlag{Name: "docker-host", EnvVars: append(env("docker-host"), "DOCKER_HOST"), Value: "unix:///var/run/docker.sock", Usage: "where docker-daemon: references are found"},
+		&cli.Int64Flag{Name: "limit-entries", EnvVars: env("limit-entries"), Usage: "entries in one layer", DefaultText: "see docs/security.md"},
+		&cli.IntFlag{Name: "limit-depth", EnvVars: env("limit-depth"), Usage: "components of one path", DefaultText: "see docs/security.md"},
+		&cli.StringFlag{Name: "limit-header", EnvVars: env("limit-header"), Usage: "`SIZE` of one entry's PAX or GNU header", DefaultText: "see docs/security.md"},
+		&cli.StringFlag{Name: "limit-file", EnvVars: env("limit-file"), Usage: "`SIZE` of one file", DefaultText: "see docs/security.md"},
+		&cli.StringFlag{Name: "limit-total", EnvVars: env("limit-total"), Usage: "`SIZE` of one layer, unpacked", DefaultText: "see docs/security.md"},
+		&cli.Int64Flag{Name: "limit-ratio", EnvVars: env("limit-ratio"), Usage: "how many times a layer may grow when it is decompressed", DefaultText: "see docs/security.md"},
+	)
+}
+
+// pluginFlags are what commands that look for builders take.
+func pluginFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringSliceFlag{Name: "plugin-dir", Usage: "look for builders in `DIR` first; may be given again"},
+	}
+}
+
+func imageOf(c *cli.Context) (core.Image, error) {
+	ref, err := operand(c, "IMAGE")
+	if err != nil {
+		return core.Image{}, err
+	}
+	im := core.Image{Ref: ref, Platform: c.String("platform")}
+	switch how := c.String("unsafe-paths"); how {
+	case "refuse":
+	case "contain":
+		im.ContainPaths = true
+	default:
+		return core.Image{}, usagef("--unsafe-paths is refuse or contain, not %q", how)
+	}
+	return im, nil
+}
+
+// sizeOf reads --size, --free and --inodes.
+func sizeOf(c *cli.Context) (sdk.SizePlan, error) {
+	var p sdk.SizePlan
+	if p.Inodes = c.Int64("inodes"); p.Inodes < 0 {
+		return p, usagef("--inodes %d is negative", p.Inodes)
+	}
+	if s := c.String("size"); s != "auto" {
+		n, err := sdk.ParseSize(s)
+		if err != nil || n <= 0 {
+			return p, usagef("--size is auto or a size such as 512M or 2G, not %q", s)
+		}
+		if c.IsSet("free") {
+			return p, usagef("--free is for --size auto: with a fixed size the free room is what remains")
+		}
+		p.Bytes = n
+		return p, nil
+	}
+	err := setFree(&p, c.String("free"))
+	return p, err
+}
+
+func setFree(p *sdk.SizePlan, s string) (err error) {
+	if percent, ok := strings.CutSuffix(s, "%"); ok {
+		p.FreePercent, err = strconv.Atoi(percent)
+	} else {
+		p.FreeBytes, err = sdk.ParseSize(s)
+	}
+	if err != nil || p.FreePercent < 0 || p.FreePercent > maxFreePercent || p.FreeBytes < 0 {
+		return usagef("--free is a size such as 64M or a percentage such as 20%%, not %q", s)
+	}
+	return nil
+}
+
+// maxFreePercent keeps a slip of the finger from asking for terabytes.
+const maxFreePercent = 10_000

@@ -1,0 +1,36 @@
+package main
+
+import (
+	"github.com/urfave/cli/v2"
+)
+
+func pullCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "pull",
+		Usage:     "bring an image into the store and print its manifest digest",
+		ArgsUsage: "IMAGE",
+		Flags:     imageFlags(),
+		Action:    pull,
+	}
+}
+
+func pull(c *cli.Context) error {
+	im, err := imageOf(c)
+	if err != nil {
+		return err
+	}
+	s, err := openSession(c)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	p, err := s.engine.Pull(c.Context, im)
+	s.ui.done()
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		return printJSON(c, p)
+	}
+	return println(c.App.Writer, p.Manifest)
+}

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/urfave/cli/v2"
+
+	"banger/cas"
+	"banger/core"
+	"banger/core/host"
+	"banger/core/source"
+	"banger/core/unpack"
+	"banger/internal/hint"
+	"banger/sdk"
+)
+
+// session is what a command that works on images has open.
+type session struct {
+	store  *cas.Store
+	host   *host.Host
+	engine *core.Engine
+	ui     *ui
+}
+
+// openSession opens the store and makes an engine as the flags say.
+func openSession(c *cli.Context) (*session, error) {
+	u, err := newUI(c)
+	if err != nil {
+		return nil, err
+	}
+	limits, err := limitsOf(c)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := storeDir(c)
+	if err != nil {
+		return nil, err
+	}
+	store, err := cas.Open(c.Context, dir)
+	if err != nil {
+		return nil, err
+	}
+	h := newHost(c, store)
+	engine := core.New(core.Config{
+		Store: store, Host: h, Limits: limits, Events: u,
+		Source: source.Options{
+			Keychain:   keychain(),
+			UserAgent:  "banger/" + version(),
+			PlainHTTP:  c.Bool("plain-http"),
+			DockerHost: c.String("docker-host"),
+		},
+	})
+	return &session{store, h, engine, u}, nil
+}
+
+// keychain has the user's docker and podman credentials.
+func keychain() authn.Keychain {
+	return authn.NewMultiKeychain(authn.DefaultKeychain, source.AuthFiles(source.AuthFilePaths(os.Getenv, os.Getuid())...))
+}
+
+func (s *session) close() {
+	s.ui.done()
+	_ = s.store.Close()
+}
+
+// storeDir is --store, or the user's cache directory.
+func storeDir(c *cli.Context) (string, error) {
+	if dir := c.String("store"); dir != "" {
+		return filepath.Abs(dir)
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", hint.With(errors.New("no place for the store: neither XDG_CACHE_HOME nor HOME is set"), "name a directory with --store or BANGER_STORE")
+	}
+	return filepath.Join(cache, "banger", "oci"), nil
+}
+
+func limitsOf(c *cli.Context) (unpack.Limits, error) {
+	l := unpack.Limits{Entries: c.Int64("limit-entries"), PathDepth: c.Int("limit-depth"), Ratio: c.Int64("limit-ratio")}
+	for flag, n := range map[string]*int64{"limit-header": &l.HeaderSize, "limit-file": &l.FileSize, "limit-total": &l.TotalSize} {
+		s := c.String(flag)
+		if s == "" {
+			continue
+		}
+		var err error
+		if *n, err = sdk.ParseSize(s); err != nil || *n <= 0 {
+			return l, usagef("--%s is a size such as 64M, not %q", flag, s)
+		}
+	}
+	if l.Entries < 0 || l.PathDepth < 0 || l.Ratio < 0 {
+		return l, usagef("a limit is a positive number")
+	}
+	return l, nil
+}
+
+// selfPath is this program's file even after another version took its place.
+const selfPath = "/proc/self/exe"
+
+// newHost makes a host that finds builders in the plugin directories, then
+// among the bundled ones.
+func newHost(c *cli.Context, store *cas.Store) *host.Host {
+	bundled := make(map[string]host.Bundled)
+	for name := range bundledBuilders {
+		bundled[name] = host.Bundled{Path: selfPath, Args: []string{serveName, name}}
+	}
+	return host.New(host.Config{
+		Dirs:     pluginDirs(c),
+		Bundled:  bundled,
+		ToolPath: toolPath(),
+		TempDir:  os.TempDir(),
+		Cache:    core.DescribeCache(store),
+	})
+}
+
+// pluginDirs lists where third-party builders are looked for, first match
+// first.
+func pluginDirs(c *cli.Context) []string {
+	dirs := c.StringSlice("plugin-dir")
+	dirs = append(dirs, filepath.SplitList(os.Getenv("BANGER_PLUGIN_PATH"))...)
+	if data := os.Getenv("XDG_DATA_HOME"); data != "" {
+		dirs = append(dirs, filepath.Join(data, "banger", "plugins"))
+	} else if home, err := os.UserHomeDir(); err == nil {
+		dirs = append(dirs, filepath.Join(home, ".local", "share", "banger", "plugins"))
+	}
+	return append(dirs, "/usr/libexec/banger")
+}
+
+// toolPath is PATH with the directories of system tools, which an ordinary
+// user's PATH often lacks.
+func toolPath() string {
+	return strings.Join(append(filepath.SplitList(os.Getenv("PATH")), "/usr/local/sbin", "/usr/sbin", "/sbin"), string(filepath.ListSeparator))
+}

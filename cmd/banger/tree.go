@@ -1,0 +1,61 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+
+	"github.com/urfave/cli/v2"
+
+	"banger/core/listing"
+	"banger/sdk/tree"
+)
+
+func treeCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "tree",
+		Usage:     "list an image's flattened tree",
+		ArgsUsage: "IMAGE",
+		Flags: append(imageFlags(),
+			&cli.StringFlag{Name: "format", Aliases: []string{"f"}, EnvVars: env("format"), Value: "text", Usage: "text, json or mtree"},
+		),
+		Action: listTree,
+	}
+}
+
+// treeFormats are the ways to list a tree.
+var treeFormats = map[string]func(io.Writer, *tree.Tree) error{
+	"text":  listing.Text,
+	"json":  listing.JSON,
+	"mtree": listing.Mtree,
+}
+
+func listTree(c *cli.Context) error {
+	im, err := imageOf(c)
+	if err != nil {
+		return err
+	}
+	name := c.String("format")
+	if c.Bool("json") && !c.IsSet("format") {
+		name = "json"
+	}
+	format, ok := treeFormats[name]
+	if !ok {
+		return usagef("--format is text, json or mtree, not %q", name)
+	}
+	s, err := openSession(c)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	t, _, err := s.engine.Tree(c.Context, im)
+	s.ui.done()
+	if err != nil {
+		return err
+	}
+	w := bufio.NewWriter(c.App.Writer)
+	if err := format(w, t); err != nil {
+		return fmt.Errorf("write listing: %w", err)
+	}
+	return w.Flush()
+}
