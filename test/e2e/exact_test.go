@@ -1,0 +1,87 @@
+package e2e
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"banger/internal/fstree"
+	"banger/internal/need"
+)
+
+// TestExact holds the debugfs build of an ordinary user, mounted by the
+// kernel, against what umoci unpacks as root: every path, type, content,
+// owner, mode, mtime to the nanosecond, xattr, device number and hardlink
+// group.
+func TestExact(t *testing.T) {
+	need.Root(t)
+	need.Tool(t, "umoci", "umoci")
+	need.Tool(t, "mkfs.ext4", "e2fsprogs")
+	t.Run("alpine", func(t *testing.T) {
+		image := alpine(t)
+		dir := t.TempDir()
+		tar, layout := filepath.Join(dir, "alpine.tar"), filepath.Join(dir, "alpine")
+		command(t, "sh", "-c", `gzip -dc "$1" >"$2"`, "sh", strings.TrimPrefix(image, "docker-archive:"), tar)
+		command(t, need.Tool(t, "skopeo", "skopeo"), "copy", "-q", "docker-archive:"+tar, "oci:"+layout+":latest")
+		exact(t, image, layout)
+	})
+	t.Run("debian", func(t *testing.T) {
+		layout := debian(t)
+		exact(t, "oci:"+layout, layout)
+	})
+}
+
+func exact(t *testing.T, image, layout string) {
+	b := newBanger(t)
+	file := b.build(t, "debugfs", image, "--strict")
+	command(t, need.Tool(t, "e2fsck", "e2fsprogs"), "-fn", file)
+
+	bundle := filepath.Join(t.TempDir(), "bundle")
+	command(t, "umoci", "unpack", "--image", layout+":latest", bundle)
+	options := fstree.Options{Skip: []string{"lost+found"}, SkipXattr: fstree.HostXattr}
+	want := list(t, filepath.Join(bundle, "rootfs"), options)
+	got := list(t, mount(t, file), options)
+	if len(want) < 100 {
+		t.Fatalf("umoci unpacked %d entries", len(want))
+	}
+	for _, line := range fstree.Diff(want, got, 50) {
+		t.Error(line)
+	}
+	t.Logf("%d entries compared", len(want))
+}
+
+func list(t *testing.T, dir string, o fstree.Options) []fstree.Record {
+	t.Helper()
+	l, err := fstree.List(t.Context(), dir, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// mount mounts an image read-only until the test ends.
+func mount(t *testing.T, file string) string {
+	t.Helper()
+	dir := t.TempDir()
+	command(t, "mount", "-o", "loop,ro", file, dir)
+	t.Cleanup(func() { _ = exec.CommandContext(context.WithoutCancel(t.Context()), "umount", dir).Run() })
+	return dir
+}
+
+// debian returns the OCI layout of the three-layer Debian image.
+func debian(t *testing.T) string {
+	t.Helper()
+	dir, err := filepath.Abs("../../build/debian-oci")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "index.json")); err != nil && os.Geteuid() == 0 {
+		t.Logf("making the Debian image; this takes minutes")
+		command(t, "../debian/mkimage", dir)
+	}
+	need.File(t, filepath.Join(dir, "index.json"), "make it as root with test/debian/mkimage")
+	return dir
+}
