@@ -37,12 +37,14 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 			versionCommand(),
 			serveCommand(),
 		},
-		Writer:          stdout,
-		ErrWriter:       stderr,
-		HideVersion:     true,
-		HideHelpCommand: false,
-		ExitErrHandler:  func(*cli.Context, error) {}, // run reports and decides the code
-		OnUsageError:    asUsageError,
+		Writer:      stdout,
+		ErrWriter:   stderr,
+		HideVersion: true,
+		// A comma in --opt or --plugin-dir is part of the value.
+		DisableSliceFlagSeparator: true,
+		HideHelpCommand:           false,
+		ExitErrHandler:            func(*cli.Context, error) {}, // run reports and decides the code
+		OnUsageError:              asUsageError,
 		Action: func(c *cli.Context) error {
 			return cli.ShowAppHelp(c)
 		},

@@ -27,7 +27,7 @@ func buildCommand() *cli.Command {
 			&cli.StringFlag{Name: "size", EnvVars: env("size"), Value: "auto", Usage: "`SIZE` of the image, or auto"},
 			&cli.StringFlag{Name: "free", EnvVars: env("free"), Value: fmt.Sprintf("%d%%", core.DefaultFreePercent), Usage: "room left after the content, as SIZE or PERCENT% of the content"},
 			&cli.Int64Flag{Name: "inodes", EnvVars: env("inodes"), Usage: "inodes in all", DefaultText: "planned from the image"},
-			&cli.StringSliceFlag{Name: "opt", Usage: "an option of the builder, `KEY=VALUE`; may be given again"},
+			&cli.StringSliceFlag{Name: "opt", EnvVars: env("opt"), Usage: "an option of the builder, `KEY=VALUE`; may be given again"},
 			&cli.BoolFlag{Name: "no-cache", EnvVars: env("no-cache"), Usage: "build even if the store has the answer"},
 			&cli.StringFlag{Name: "losses", EnvVars: env("losses"), Usage: "list what the image does not hold in `FILE`, a JSON object a line"},
 			&cli.BoolFlag{Name: "strict", EnvVars: env("strict"), Usage: "make any loss an error"},

@@ -32,19 +32,19 @@ func imageFlags() []cli.Flag {
 		&cli.StringFlag{Name: "unsafe-paths", EnvVars: env("unsafe-paths"), Value: "refuse", Usage: "absolute entry names and symlinks that climb above the root: refuse, or contain them as a chroot would"},
 		&cli.BoolFlag{Name: "plain-http", EnvVars: env("plain-http"), Usage: "speak HTTP to the registry, not HTTPS"},
 		&cli.StringFlag{Name: "docker-host", EnvVars: append(env("docker-host"), "DOCKER_HOST"), Value: "unix:///var/run/docker.sock", Usage: "where docker-daemon: references are found"},
-		&cli.Int64Flag{Name: "limit-entries", EnvVars: env("limit-entries"), Usage: "entries in one layer", DefaultText: "see docs/security.md"},
-		&cli.IntFlag{Name: "limit-depth", EnvVars: env("limit-depth"), Usage: "components of one path", DefaultText: "see docs/security.md"},
-		&cli.StringFlag{Name: "limit-header", EnvVars: env("limit-header"), Usage: "`SIZE` of one entry's PAX or GNU header", DefaultText: "see docs/security.md"},
-		&cli.StringFlag{Name: "limit-file", EnvVars: env("limit-file"), Usage: "`SIZE` of one file", DefaultText: "see docs/security.md"},
-		&cli.StringFlag{Name: "limit-total", EnvVars: env("limit-total"), Usage: "`SIZE` of one layer, unpacked", DefaultText: "see docs/security.md"},
-		&cli.Int64Flag{Name: "limit-ratio", EnvVars: env("limit-ratio"), Usage: "how many times a layer may grow when it is decompressed", DefaultText: "see docs/security.md"},
+		&cli.Int64Flag{Name: "limit-entries", EnvVars: env("limit-entries"), Usage: "entries in one layer; if set, also in the whole image", DefaultText: "4194304"},
+		&cli.IntFlag{Name: "limit-depth", EnvVars: env("limit-depth"), Usage: "components of one path", DefaultText: "1024"},
+		&cli.StringFlag{Name: "limit-header", EnvVars: env("limit-header"), Usage: "`SIZE` of one entry's PAX or GNU header", DefaultText: "1M"},
+		&cli.StringFlag{Name: "limit-file", EnvVars: env("limit-file"), Usage: "`SIZE` of one file", DefaultText: "64G"},
+		&cli.StringFlag{Name: "limit-total", EnvVars: env("limit-total"), Usage: "`SIZE` of one layer, unpacked", DefaultText: "128G"},
+		&cli.Int64Flag{Name: "limit-ratio", EnvVars: env("limit-ratio"), Usage: "how many times a layer over 512M may have grown by decompressing", DefaultText: "250"},
 	)
 }
 
 // pluginFlags are what commands that look for builders take.
 func pluginFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringSliceFlag{Name: "plugin-dir", Usage: "look for builders in `DIR` first; may be given again"},
+		&cli.StringSliceFlag{Name: "plugin-dir", Usage: "look for builders in `DIR` first, before BANGER_PLUGIN_PATH; may be given again"},
 	}
 }
 

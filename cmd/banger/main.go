@@ -6,14 +6,26 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 )
 
 func main() {
+	forgetEmptyTwins()
 	ctx, stop := interruptible()
 	code := run(ctx, os.Args, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
+}
+
+// forgetEmptyTwins takes an empty BANGER_* variable for one that is not set,
+// as in BANGER_SIZE= banger build ….
+func forgetEmptyTwins() {
+	for _, v := range os.Environ() {
+		if name, value, _ := strings.Cut(v, "="); value == "" && strings.HasPrefix(name, "BANGER_") {
+			_ = os.Unsetenv(name)
+		}
+	}
 }
 
 // interruptible returns a context that the first SIGINT, SIGTERM or SIGHUP
