@@ -1,0 +1,55 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// setup is what the contests run with.
+type setup struct {
+	banger, layout, dir string
+	turns               int
+}
+
+// contests are the promises about speed: each in the order that it needs.
+func (s setup) contests() []contest {
+	store, image := filepath.Join(s.dir, "store"), filepath.Join(s.dir, "banger.ext4")
+	bundle, rival := filepath.Join(s.dir, "bundle"), filepath.Join(s.dir, "rival.ext4")
+	build := []string{s.banger, "build", "--quiet", "--builder", "e2fs", "--store", store, "-o", image, "oci:" + s.layout}
+	return []contest{
+		{
+			name:     "cold build",
+			ours:     side{"banger build", build},
+			rival:    side{"umoci unpack, mkfs.ext4 -d", []string{"sh", "-ec", unpackAndMkfs, "sh", s.layout + ":latest", bundle, rival}},
+			prepare:  func() error { return removeAll(store, image, bundle, rival) },
+			limit:    1,
+			peakMiB:  150,
+			teardown: func() error { return removeAll(bundle, rival) },
+		},
+		{
+			name:    "second build",
+			ours:    side{"banger build", build},
+			rival:   side{"cp --sparse=always", []string{"cp", "--sparse=always", image, rival}},
+			prepare: func() error { return removeAll(rival) },
+			limit:   1.5,
+		},
+	}
+}
+
+// unpackAndMkfs makes what banger makes with tools that root has: $1 is the
+// image, $2 a directory, $3 the file. It leaves a fifth of the room free.
+const unpackAndMkfs = `
+umoci unpack --image "$1" "$2" >/dev/null
+size=$(du -sk "$2/rootfs" | cut -f1)
+mkfs.ext4 -q -F -b 4096 -E root_owner=0:0 -d "$2/rootfs" "$3" $((size * 5 / 4 + 65536))k
+`
+
+func removeAll(paths ...string) error {
+	for _, path := range paths {
+		if err := os.RemoveAll(path); err != nil {
+			return fmt.Errorf("remove %s: %w", path, err)
+		}
+	}
+	return nil
+}
