@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -78,7 +77,7 @@ func TestFaithfulAsNobody(t *testing.T) {
 		}
 		dir := ownedDir(t, home)
 		umask := rapid.SampledFrom([]int{0, 0o22, 0o77, 0o777}).Draw(rt, "umask")
-		r, err := other.do(t.Context(), job{Stage: dir, Tree: treePath, Pack: packPath, How: sdk.StagingFaithful, Umask: umask})
+		r, err := other.do(job{Stage: dir, Tree: treePath, Pack: packPath, How: sdk.StagingFaithful, Umask: umask})
 		if err != nil {
 			rt.Fatal(err)
 		}
@@ -89,7 +88,7 @@ func TestFaithfulAsNobody(t *testing.T) {
 		if i := slices.IndexFunc(r.Losses, func(l sdk.Loss) bool { return strings.HasPrefix(l.Field, "xattr:user.") }); i >= 0 {
 			rt.Fatalf("lost without need: %v", r.Losses[i])
 		}
-		if _, err := other.do(t.Context(), job{Remove: dir}); err != nil {
+		if _, err := other.do(job{Remove: dir}); err != nil {
 			rt.Fatal(err)
 		}
 		if _, err := os.Lstat(dir); !errors.Is(err, os.ErrNotExist) {
@@ -137,7 +136,7 @@ func TestPlainIsTheSameForAll(t *testing.T) {
 		if losses, err := stage.Dir(t.Context(), tr, p, mine, sdk.StagingPlain, nil); err != nil || len(losses) > 0 {
 			rt.Fatalf("losses %v, error %v", losses, err)
 		}
-		r, err := other.do(t.Context(), job{Stage: theirs, Tree: treePath, Pack: packPath, How: sdk.StagingPlain, Umask: 0o777})
+		r, err := other.do(job{Stage: theirs, Tree: treePath, Pack: packPath, How: sdk.StagingPlain, Umask: 0o777})
 		if err != nil || len(r.Losses) > 0 {
 			rt.Fatalf("losses %v, error %v", r.Losses, err)
 		}
@@ -252,7 +251,7 @@ func TestNobodysLosses(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := ownedDir(t, home)
-	r, err := other.do(t.Context(), job{Stage: dir, Tree: treePath, Pack: packPath, How: sdk.StagingFaithful, Umask: 0o77})
+	r, err := other.do(job{Stage: dir, Tree: treePath, Pack: packPath, How: sdk.StagingFaithful, Umask: 0o77})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -371,14 +370,14 @@ func TestFewDescriptors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	few := other{binary: os.Args[0], attr: &syscall.SysProcAttr{}}
+	few := privileged(t, nil)
 	dir := target(t, home)
 	const files = 64 + 2*maxOpen
 	for _, j := range []job{
 		{Stage: dir, Tree: treePath, Pack: packPath, How: sdk.StagingFaithful, Files: files},
 		{Remove: dir, Files: files},
 	} {
-		if _, err := few.do(t.Context(), j); err != nil {
+		if _, err := few.do(j); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -58,26 +58,34 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// help does the jobs that come from in until it ends.
 func help(in io.Reader, out io.Writer) error {
-	var j job
-	if err := gob.NewDecoder(in).Decode(&j); err != nil {
-		return err
+	dec, enc := gob.NewDecoder(in), gob.NewEncoder(out)
+	for {
+		var j job
+		if err := dec.Decode(&j); err != nil {
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			return err
+		}
+		var r result
+		if err := j.run(&r); err != nil {
+			r.Err = err.Error()
+		}
+		if err := enc.Encode(r); err != nil {
+			return err
+		}
 	}
+}
+
+func (j *job) run(r *result) (err error) {
 	unix.Umask(j.Umask)
 	if j.Files > 0 {
 		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: j.Files, Max: j.Files}); err != nil {
 			return err
 		}
 	}
-	var r result
-	err := j.run(&r)
-	if err != nil {
-		r.Err = err.Error()
-	}
-	return gob.NewEncoder(out).Encode(r)
-}
-
-func (j *job) run(r *result) (err error) {
 	switch {
 	case j.Probe != "":
 		r.Capabilities, err = stage.Probe(j.Probe)
@@ -107,46 +115,61 @@ func (j *job) stage() ([]sdk.Loss, error) {
 	return stage.Dir(context.Background(), tr, &treetest.Packs{File: pack}, j.Stage, j.How, nil)
 }
 
-// other runs jobs in processes of an ordinary user, or as attr says.
+// other is a process that does jobs, one after another.
 type other struct {
-	binary string
-	attr   *syscall.SysProcAttr // nil for an ordinary user
+	enc *gob.Encoder
+	dec *gob.Decoder
 }
 
-// nobody is an ordinary user with a directory of his own.
-func nobody(t testing.TB) (other, string) {
+// nobody starts a process of an ordinary user, who has a directory of his own.
+func nobody(t testing.TB) (*other, string) {
 	t.Helper()
 	dir := need.OpenDir(t)
-	self, err := os.Executable()
+	self, err := os.ReadFile(os.Args[0])
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := os.ReadFile(self)
-	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, "helper"), b, 0o755)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return other{binary: filepath.Join(dir, "helper")}, dir
+	binary := filepath.Join(dir, "helper") // where it can be reached
+	mustDo(t, os.WriteFile(binary, self, 0o755), os.Chmod(binary, 0o755))
+	cmd := exec.CommandContext(t.Context(), binary, helperArg)
+	need.AsNobody(cmd)
+	return start(t, cmd), dir
 }
 
-func (o other) do(ctx context.Context, j job) (result, error) {
-	cmd := exec.CommandContext(ctx, o.binary, helperArg)
-	if cmd.SysProcAttr = o.attr; o.attr == nil {
-		need.AsNobody(cmd)
+// privileged starts a process of this user with other attributes.
+func privileged(t testing.TB, attr *syscall.SysProcAttr) *other {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0], helperArg)
+	cmd.SysProcAttr = attr
+	return start(t, cmd)
+}
+
+func start(t testing.TB, cmd *exec.Cmd) *other {
+	t.Helper()
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
 	}
-	var in, out, stderr strings.Builder
-	if err := gob.NewEncoder(&in).Encode(j); err != nil {
-		return result{}, err
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
 	}
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(in.String()), &out, &stderr
-	if err := cmd.Run(); err != nil {
-		return result{}, fmt.Errorf("%w: %s", err, &stderr)
-	}
+	cmd.Stderr = os.Stderr
+	mustDo(t, cmd.Start())
+	t.Cleanup(func() {
+		_ = in.Close()
+		_ = cmd.Wait()
+	})
+	return &other{gob.NewEncoder(in), gob.NewDecoder(out)}
+}
+
+func (o *other) do(j job) (result, error) {
 	var r result
-	if err := gob.NewDecoder(strings.NewReader(out.String())).Decode(&r); err != nil {
-		return result{}, err
+	if err := o.enc.Encode(j); err != nil {
+		return r, err
+	}
+	if err := o.dec.Decode(&r); err != nil {
+		return r, err
 	}
 	if r.Err != "" {
 		return r, errors.New(r.Err)

@@ -32,7 +32,7 @@ func TestProbeAsNobody(t *testing.T) {
 	need.Root(t)
 	other, home := nobody(t)
 	dir := ownedDir(t, home)
-	r, err := other.do(t.Context(), job{Probe: dir, Umask: 0o777})
+	r, err := other.do(job{Probe: dir, Umask: 0o777})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,12 +47,12 @@ func TestProbeAsNobody(t *testing.T) {
 func TestProbeInUserNamespace(t *testing.T) {
 	need.Root(t)
 	dir := t.TempDir()
-	inside := other{binary: os.Args[0], attr: &syscall.SysProcAttr{
+	inside := privileged(t, &syscall.SysProcAttr{
 		Cloneflags:  syscall.CLONE_NEWUSER,
 		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Geteuid(), Size: 1}},
 		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}},
-	}}
-	r, err := inside.do(t.Context(), job{Probe: dir})
+	})
+	r, err := inside.do(job{Probe: dir})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,7 @@ func TestRemoveClosedDirectoriesAsNobody(t *testing.T) {
 		mustDo(t, os.Lchown(top, need.Nobody, need.Nobody), os.Chmod(top, m))
 	}
 	mustDo(t, os.Chmod(dir, 0), os.Mkdir(outside, 0o755), os.Chown(outside, need.Nobody, need.Nobody), os.WriteFile(outside+"/kept", nil, 0o666))
-	if _, err := other.do(t.Context(), job{Remove: dir}); err != nil {
+	if _, err := other.do(job{Remove: dir}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Lstat(dir); err == nil {
@@ -84,7 +84,7 @@ func TestRemoveSaysWhatItCannot(t *testing.T) {
 	other, home := nobody(t)
 	dir := ownedDir(t, home)
 	mustDo(t, os.MkdirAll(dir+"/root's", 0o755), os.WriteFile(dir+"/root's/kept", nil, 0o600), os.WriteFile(dir+"/zz", nil, 0o600))
-	if _, err := other.do(t.Context(), job{Remove: dir}); err == nil || !strings.Contains(err.Error(), `unlink "kept"`) {
+	if _, err := other.do(job{Remove: dir}); err == nil || !strings.Contains(err.Error(), `unlink "kept"`) {
 		t.Errorf("got %v", err)
 	}
 	if _, err := os.Stat(dir + "/zz"); err == nil {
