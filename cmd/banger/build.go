@@ -2,16 +2,17 @@ package main
 
 import (
 	"bufio"
+	"cmp"
+	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"io"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
 
+	"banger/cas"
 	"banger/core"
 	"banger/sdk"
 )
@@ -50,9 +51,7 @@ func build(c *cli.Context) error {
 	r, err := s.engine.Build(c.Context, o)
 	s.ui.done()
 	if r != nil {
-		if lossErr := writeLosses(c.String("losses"), r.Losses); lossErr != nil && err == nil {
-			err = lossErr
-		}
+		err = cmp.Or(err, writeLosses(c.Context, c.String("losses"), r.Losses))
 	}
 	if err != nil {
 		return err
@@ -145,30 +144,24 @@ func lossOf(l sdk.Loss) lossOutput {
 	return out
 }
 
-// writeLosses writes one JSON object a line, beside the file and renamed.
-func writeLosses(path string, losses []sdk.Loss) (err error) {
+// writeLosses writes one JSON object a line.
+func writeLosses(ctx context.Context, path string, losses []sdk.Loss) error {
 	if path == "" {
 		return nil
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".banger-losses-")
+	err := cas.WriteOutput(ctx, path, func(w io.Writer) error {
+		bw := bufio.NewWriter(w)
+		enc := json.NewEncoder(bw)
+		enc.SetEscapeHTML(false)
+		for _, l := range losses {
+			if err := enc.Encode(lossOf(l)); err != nil {
+				return err
+			}
+		}
+		return bw.Flush()
+	})
 	if err != nil {
-		return fmt.Errorf("write losses: %w", err)
+		return fmt.Errorf("%w: losses: %w", core.ErrOutput, err)
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(fmt.Errorf("write losses to %s: %w", path, err), os.Remove(f.Name()))
-		}
-	}()
-	w := bufio.NewWriter(f)
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	for _, l := range losses {
-		if err := enc.Encode(lossOf(l)); err != nil {
-			return errors.Join(err, f.Close())
-		}
-	}
-	if err := errors.Join(w.Flush(), f.Chmod(0o644), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return nil
 }

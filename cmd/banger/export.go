@@ -2,11 +2,13 @@ package main
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 
 	"github.com/urfave/cli/v2"
 
 	"banger/cas"
+	"banger/core"
 )
 
 func exportCommand() *cli.Command {
@@ -36,7 +38,7 @@ func export(c *cli.Context) error {
 	}
 	defer s.close()
 	write := func(w io.Writer) error {
-		bw := bufio.NewWriterSize(w, 1<<20)
+		bw := bufio.NewWriterSize(outputWriter{w}, 1<<20)
 		if err := s.engine.Export(c.Context, im, bw); err != nil {
 			return err
 		}
@@ -50,4 +52,15 @@ func export(c *cli.Context) error {
 	}
 	s.ui.done()
 	return println(c.App.Writer, path)
+}
+
+// outputWriter marks its errors as the output's, as distinct from the store's.
+type outputWriter struct{ w io.Writer }
+
+func (o outputWriter) Write(p []byte) (int, error) {
+	n, err := o.w.Write(p)
+	if err != nil {
+		err = fmt.Errorf("%w: %w", core.ErrOutput, err)
+	}
+	return n, err
 }

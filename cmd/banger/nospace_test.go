@@ -45,6 +45,10 @@ func TestNoSpace(t *testing.T) {
 		if code != exitOther || !strings.Contains(stderr, "no space left") {
 			t.Errorf("exit code %d, want %d; stderr:\n%s", code, exitOther, stderr)
 		}
+		code, stderr = runBanger(t, bin, "export", "--store", roomy, "oci:"+image, "-o", filepath.Join(out, "x.tar"))
+		if code != exitOther || !strings.Contains(stderr, "no space left") {
+			t.Errorf("export: exit code %d, want %d; stderr:\n%s", code, exitOther, stderr)
+		}
 		assertEmpty(t, out)
 	})
 	if code, stderr := runBanger(t, bin, "build", "--store", roomy, "oci:"+image, "-o", filepath.Join(dir, "x.ext4")); code != exitOK {
