@@ -17,6 +17,7 @@ import (
 )
 
 func TestDistribution(t *testing.T) {
+	t.Setenv("XDG_RUNTIME_DIR", t.TempDir()) // skopeo fails where it may not look for credentials
 	host := registrytest.Start(t, "")
 	tar := filepath.Join(t.TempDir(), "docker.tar")
 	run(t, "sh", "dash", "-c", `zcat "$1" >"$2"`, "sh", alpineArchive(t), tar)
