@@ -46,6 +46,7 @@ func TestProbeAsNobody(t *testing.T) {
 // TestProbeInUserNamespace is root of a namespace that maps one id.
 func TestProbeInUserNamespace(t *testing.T) {
 	need.Root(t)
+	need.UserNamespaces(t)
 	dir := t.TempDir()
 	inside := privileged(t, &syscall.SysProcAttr{
 		Cloneflags:  syscall.CLONE_NEWUSER,
