@@ -86,7 +86,7 @@ type buildAnswer struct {
 // Output is as it was; a strict build's error wraps ErrLosses and comes with
 // a result that lists the losses.
 func (e *Engine) Build(ctx context.Context, o BuildOptions) (*BuildResult, error) {
-	if err := checkOutput(o.Output); err != nil {
+	if err := CheckOutput(o.Output); err != nil {
 		return nil, err
 	}
 	b, err := e.Host.Find(ctx, o.Builder)
@@ -102,11 +102,17 @@ func (e *Engine) Build(ctx context.Context, o BuildOptions) (*BuildResult, error
 	if err != nil {
 		return nil, err
 	}
-	r, err := e.answer(ctx, src, b, q, o)
-	if err != nil {
-		return nil, err
+	for again := false; ; again = true {
+		r, err := e.answer(ctx, src, b, q, o)
+		if err != nil {
+			return nil, err
+		}
+		res, err := e.deliver(ctx, r, o)
+		if again || !errors.Is(err, cas.ErrNotFound) {
+			return res, err
+		}
+		e.Events.Log(sdk.LogWarn, err.Error()+": building it again")
 	}
-	return e.deliver(ctx, r, o)
 }
 
 // answered is a build's answer with its artifact.
@@ -133,7 +139,7 @@ func (e *Engine) answer(ctx context.Context, src *opened, b *host.Builder, q *qu
 			return r, nil
 		}
 	}
-	return e.make(ctx, src, b, q, o)
+	return e.produce(ctx, src, b, q, o)
 }
 
 // known returns the answer that the store has, or nil.
@@ -167,9 +173,9 @@ func newAnswered(src *opened, q *question, a cas.Artifact, ans buildAnswer, loss
 	}, a}
 }
 
-// make pulls, flattens, builds and keeps the answer. The action is written
+// produce pulls, flattens, builds and keeps the answer. The action is written
 // last, so it never names what is not there.
-func (e *Engine) make(ctx context.Context, src *opened, b *host.Builder, q *question, o BuildOptions) (*answered, error) {
+func (e *Engine) produce(ctx context.Context, src *opened, b *host.Builder, q *question, o BuildOptions) (*answered, error) {
 	if err := toolsPresent(b); err != nil {
 		return nil, err
 	}
@@ -230,7 +236,11 @@ func (e *Engine) deliver(ctx context.Context, r *answered, o BuildOptions) (*Bui
 		return &r.BuildResult, hint.With(err, "see them with --losses FILE, take another builder, or leave out --strict")
 	}
 	if o.Output != "" {
-		if err := e.Store.CopyOut(ctx, r.artifact, o.Output, cas.CopyOptions{Fsync: o.Fsync}); err != nil {
+		err := e.Store.CopyOut(ctx, r.artifact, o.Output, cas.CopyOptions{Fsync: o.Fsync})
+		if errors.Is(err, cas.ErrNotFound) {
+			return nil, err // the artifact was damaged or is gone
+		}
+		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrOutput, err)
 		}
 		r.Path = o.Output
@@ -238,8 +248,10 @@ func (e *Engine) deliver(ctx context.Context, r *answered, o BuildOptions) (*Bui
 	return &r.BuildResult, nil
 }
 
-// checkOutput refuses before the work what cannot become the output after it.
-func checkOutput(path string) error {
+// CheckOutput refuses before the work what cannot become the user's file after
+// it: a directory, or a name in a directory that is not there. The error wraps
+// ErrOutput. An empty path is no file.
+func CheckOutput(path string) error {
 	if path == "" {
 		return nil
 	}

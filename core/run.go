@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -115,14 +116,31 @@ func (e *Engine) buildFromTar(ctx context.Context, b *host.Builder, t *tree.Tree
 	written := make(chan error, 1)
 	go func() { written <- writePipe(ctx, req.TarPath, t, packs) }()
 	buildErr := e.Host.Build(ctx, b, req)
-	if err := releasePipe(req.TarPath); err != nil {
-		return err
-	}
-	writeErr := <-written
+	writeErr := collectWriter(req.TarPath, written)
 	if writeErr == nil || errors.Is(writeErr, unix.EPIPE) {
 		return buildErr // a builder may stop reading at the end-of-archive marker
 	}
 	return fmt.Errorf("write tar for builder %s: %w", b.Name, writeErr)
+}
+
+// releaseInterval is how often a pipe's writer is freed again that was not
+// there yet the time before.
+const releaseInterval = 10 * time.Millisecond
+
+// collectWriter frees the writer of a pipe whose reader is gone, or never
+// came, and returns its error: opening the reading end lets the writer's open
+// return, closing it makes its writes fail.
+func collectWriter(path string, written <-chan error) error {
+	for {
+		if fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0); err == nil {
+			_ = unix.Close(fd)
+		}
+		select {
+		case err := <-written:
+			return err
+		case <-time.After(releaseInterval):
+		}
+	}
 }
 
 // writePipe writes the tar once a reader has opened the pipe.
@@ -133,16 +151,6 @@ func writePipe(ctx context.Context, path string, t *tree.Tree, packs tree.Packs)
 	}
 	defer pipe.Close()
 	return treetar.Write(ctx, pipe, t, packs)
-}
-
-// releasePipe frees a writer whose reader never came or is gone: opening the
-// reading end lets its open return, closing it makes its writes fail.
-func releasePipe(path string) error {
-	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return fmt.Errorf("release pipe: %w", err)
-	}
-	return unix.Close(fd)
 }
 
 // recorder passes on what a builder says and keeps its losses and warnings.
@@ -190,6 +198,8 @@ func (r *recorder) Lose(losses []sdk.Loss) {
 
 // finish ends the tasks that the builder began.
 func (r *recorder) finish() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for task := range r.phases {
 		r.events.Progress(Progress{Task: task, Finished: true})
 	}

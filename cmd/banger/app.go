@@ -74,19 +74,19 @@ func operand(c *cli.Context, what string) (string, error) {
 	case 1:
 		return c.Args().First(), nil
 	case 0:
-		return "", usagef("%s needs %s; see banger %s --help", c.Command.FullName(), what, c.Command.FullName())
+		return "", usagef("%s needs %s; see %s --help", c.Command.HelpName, what, c.Command.HelpName)
 	}
-	return "", usagef("%s takes one %s, not %d: %q", c.Command.FullName(), what, c.NArg(), c.Args().Slice())
+	return "", usagef("%s takes one %s, not %d: %q", c.Command.HelpName, what, c.NArg(), c.Args().Slice())
 }
 
 func noOperands(c *cli.Context) error {
 	if c.NArg() > 0 {
-		return usagef("%s takes no operand: %q", c.Command.FullName(), c.Args().First())
+		return usagef("%s takes no operand: %q", c.Command.HelpName, c.Args().First())
 	}
 	return nil
 }
 
-func println(w io.Writer, args ...any) error {
+func printLine(w io.Writer, args ...any) error {
 	_, err := fmt.Fprintln(w, args...)
 	if err != nil {
 		return fmt.Errorf("write output: %w", err)

@@ -21,7 +21,9 @@ func arrange(app *cli.App, args []string) ([]string, error) {
 		return append(out, early...), err
 	}
 	if words[0] == "help" {
-		return append(append(out, words[1:min(2, len(words))]...), "--help"), nil
+		if words = append(words[1:], "--help"); len(words) == 1 {
+			return append(out, words...), nil
+		}
 	}
 	command := app.Command(words[0])
 	if command == nil {
@@ -53,6 +55,7 @@ func leadingFlags(args []string) (rest, early []string, err error) {
 }
 
 func arrangeCommand(out []string, c *cli.Command, args []string) ([]string, error) {
+	name := "banger " + strings.Join(out[1:], " ")
 	var flags, operands []string
 	for len(args) > 0 {
 		arg := args[0]
@@ -68,7 +71,7 @@ func arrangeCommand(out []string, c *cli.Command, args []string) ([]string, erro
 		default:
 			flag := findFlag(c.Flags, flagName(arg))
 			if flag == nil && !isHelp(arg) {
-				return nil, usagef("banger %s has no flag %s; see banger %s --help", c.FullName(), arg, c.FullName())
+				return nil, usagef("%s has no flag %s; see %s --help", name, arg, name)
 			}
 			flags = append(flags, arg)
 			if flag != nil && takesValue(flag) && !strings.Contains(arg, "=") {

@@ -2,11 +2,12 @@ package main
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 	"unicode/utf8"
 
@@ -51,7 +52,7 @@ func build(c *cli.Context) error {
 	r, err := s.engine.Build(c.Context, o)
 	s.ui.done()
 	if r != nil {
-		err = cmp.Or(err, writeLosses(c.Context, c.String("losses"), r.Losses))
+		err = errors.Join(err, writeLosses(c.Context, c.String("losses"), r.Losses))
 	}
 	if err != nil {
 		return err
@@ -62,7 +63,7 @@ func build(c *cli.Context) error {
 	if c.Bool("json") {
 		return printJSON(c, buildJSON(r))
 	}
-	return println(c.App.Writer, r.Path)
+	return printLine(c.App.Writer, r.Path)
 }
 
 func buildOptions(c *cli.Context) (core.BuildOptions, error) {
@@ -78,11 +79,22 @@ func buildOptions(c *cli.Context) (core.BuildOptions, error) {
 	if err != nil {
 		return core.BuildOptions{}, err
 	}
+	if err := checkLosses(c.String("losses"), c.String("output")); err != nil {
+		return core.BuildOptions{}, err
+	}
 	return core.BuildOptions{
 		Image: im, Builder: c.String("builder"), Options: options, Size: size,
 		Output: c.String("output"), NoCache: c.Bool("no-cache"),
 		Strict: c.Bool("strict"), Fsync: c.Bool("fsync"),
 	}, nil
+}
+
+// checkLosses finds out before the work that the list of losses has no place.
+func checkLosses(losses, output string) error {
+	if losses != "" && filepath.Clean(losses) == filepath.Clean(output) {
+		return usagef("--losses and --output are both %s", losses)
+	}
+	return core.CheckOutput(losses)
 }
 
 func optionsOf(given []string) (map[string]string, error) {

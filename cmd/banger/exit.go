@@ -30,6 +30,9 @@ const (
 // errUsage marks what is wrong with the command line itself.
 var errUsage = errors.New("usage")
 
+// errStore marks a store that does not open, for whatever reason.
+var errStore = errors.New("open store")
+
 // errInterrupted is the cause of a context that a signal ended.
 var errInterrupted = errors.New("interrupted")
 
@@ -60,6 +63,7 @@ var codes = []struct {
 	{host.ErrToolMissing, exitTool},
 	{host.ErrBuilder, exitBuilder},
 	{core.ErrLosses, exitBuilder},
+	{errStore, exitStore},
 	{cas.ErrVersion, exitStore},
 	{cas.ErrReadOnly, exitStore},
 	{cas.ErrNoSpace, exitStore},

@@ -17,7 +17,7 @@ func exportCommand() *cli.Command {
 		Usage:     "write an image's flattened tar",
 		ArgsUsage: "IMAGE",
 		Flags: append(imageFlags(),
-			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, EnvVars: env("output"), Value: "-", Usage: "`FILE` for the tar, or - for standard output"},
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, EnvVars: env("export-output"), Value: "-", Usage: "`FILE` for the tar, or - for standard output"},
 		),
 		Action: export,
 	}
@@ -51,7 +51,7 @@ func export(c *cli.Context) error {
 		return err
 	}
 	s.ui.done()
-	return println(c.App.Writer, path)
+	return printLine(c.App.Writer, path)
 }
 
 // outputWriter marks its errors as the output's, as distinct from the store's.

@@ -44,7 +44,7 @@ func imageFlags() []cli.Flag {
 // pluginFlags are what commands that look for builders take.
 func pluginFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringSliceFlag{Name: "plugin-dir", Usage: "look for builders in `DIR` first, before BANGER_PLUGIN_PATH; may be given again"},
+		&cli.StringSliceFlag{Name: "plugin-dir", EnvVars: env("plugin-dir"), Usage: "look for builders in `DIR` first, before BANGER_PLUGIN_PATH; may be given again"},
 	}
 }
 

@@ -32,5 +32,5 @@ func pull(c *cli.Context) error {
 	if c.Bool("json") {
 		return printJSON(c, p)
 	}
-	return println(c.App.Writer, p.Manifest)
+	return printLine(c.App.Writer, p.Manifest)
 }

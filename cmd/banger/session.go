@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -42,7 +43,7 @@ func openSession(c *cli.Context) (*session, error) {
 	}
 	store, err := cas.Open(c.Context, dir)
 	if err != nil {
-		return nil, err
+		return nil, storeError(err)
 	}
 	h := newHost(c, store)
 	engine := core.New(core.Config{
@@ -74,9 +75,18 @@ func storeDir(c *cli.Context) (string, error) {
 	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		return "", hint.With(errors.New("no place for the store: neither XDG_CACHE_HOME nor HOME is set"), "name a directory with --store or BANGER_STORE")
+		return "", storeError(errors.New("no place for it: neither XDG_CACHE_HOME nor HOME is set"))
 	}
 	return filepath.Join(cache, "banger", "oci"), nil
+}
+
+// storeError marks the error of a store that does not open.
+func storeError(err error) error {
+	err = fmt.Errorf("%w: %w", errStore, err)
+	if hint.Of(err) == "" {
+		err = hint.With(err, "name a directory that you may write to with --store or BANGER_STORE")
+	}
+	return err
 }
 
 func limitsOf(c *cli.Context) (unpack.Limits, error) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"fmt"
 	"io"
 
 	"github.com/urfave/cli/v2"
@@ -36,7 +35,10 @@ func listTree(c *cli.Context) error {
 		return err
 	}
 	name := c.String("format")
-	if c.Bool("json") && !c.IsSet("format") {
+	if c.Bool("json") {
+		if c.IsSet("format") && name != "json" {
+			return usagef("--json and --format %s contradict each other", name)
+		}
 		name = "json"
 	}
 	format, ok := treeFormats[name]
@@ -55,7 +57,7 @@ func listTree(c *cli.Context) error {
 	}
 	w := bufio.NewWriter(c.App.Writer)
 	if err := format(w, t); err != nil {
-		return fmt.Errorf("write listing: %w", err)
+		return err
 	}
 	return w.Flush()
 }

@@ -39,7 +39,7 @@ func versionCommand() *cli.Command {
 					"platform": runtime.GOOS + "/" + runtime.GOARCH, "builder_protocol": sdk.ProtocolVersion,
 				})
 			}
-			return println(c.App.Writer, "banger", version(), runtime.Version(), runtime.GOOS+"/"+runtime.GOARCH)
+			return printLine(c.App.Writer, "banger", version(), runtime.Version(), runtime.GOOS+"/"+runtime.GOARCH)
 		},
 	}
 }

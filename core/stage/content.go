@@ -19,14 +19,20 @@ const (
 	kernelChunk = 16 << 20
 )
 
-// content writes e's extents to fd and leaves holes between them.
+// content writes e's extents to fd, leaves holes between them, and holds what
+// the packs have against the SHA-256 in e: a copy by the kernel is followed by
+// a second look at the pack, which is in the page cache by then.
 func (w *worker) content(ctx context.Context, e *tree.Entry, fd int) error {
 	copied := false
 	var err error
 	if e.DataSize() >= kernelBody {
-		copied, err = w.kernelCopy(ctx, e, fd)
+		if copied, err = w.kernelCopy(ctx, e, fd); err != nil {
+			return err
+		}
 	}
-	if err == nil && !copied {
+	if copied {
+		err = w.body.Read(ctx, e, nowhere{})
+	} else {
 		err = w.body.Read(ctx, e, fileSink{fd, w.meter})
 	}
 	if err != nil {
@@ -95,6 +101,12 @@ func unsupported(err error) bool {
 	}
 	return false
 }
+
+// nowhere takes content that is only read for its hash.
+type nowhere struct{}
+
+func (nowhere) Data(int64, []byte) error { return nil }
+func (nowhere) Hole(int64, int64) error  { return nil }
 
 // fileSink writes a file's data at its offsets.
 type fileSink struct {

@@ -67,10 +67,9 @@ const (
 // caller's, 0700 and 0600, without xattrs; devices are left out. That is the
 // same for every user and umask, and none of it is a loss.
 //
-// The SHA-256 of files below 64 KiB is checked while they are copied, with an
-// error that wraps [ErrContent]. Larger ones are the kernel's to copy
-// (sharing their blocks where the filesystem can), and only their packs'
-// length is checked: who doubts a store verifies its packs first.
+// The SHA-256 of every file is checked, with an error that wraps
+// [ErrContent]. Files of 64 KiB and more are the kernel's to copy, which
+// shares their blocks where the filesystem can.
 //
 // progress, if not nil, is told the bytes of content staged so far and in
 // all; it is never called by two goroutines at once.
