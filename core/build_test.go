@@ -1,0 +1,257 @@
+package core
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"banger/cas"
+	"banger/core/host"
+	"banger/internal/ocitest"
+	tt "banger/internal/tartest"
+	"banger/sdk"
+	"banger/sdk/treetar"
+)
+
+// The test binary is the builders of these tests, too.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 2 && os.Args[1] == "fake-builder" {
+		sdk.Main(fake{os.Args[2]})
+	}
+	os.Exit(m.Run())
+}
+
+// fake is a builder whose name says what it does. What it makes is a tar.
+type fake struct{ name string }
+
+var fakeInputs = map[string]sdk.Input{
+	"tree": sdk.InputTree, "tar": sdk.InputTar, "dir": sdk.InputDir,
+	"lossy": sdk.InputTree, "fails": sdk.InputTree, "deaf": sdk.InputTar,
+}
+
+func (f fake) Describe(context.Context) (sdk.Description, error) {
+	return sdk.Description{
+		Name: f.name, Version: "1", Revision: 1, MediaType: "application/x-tar",
+		Input: fakeInputs[f.name], Staging: sdk.StagingPlain, Deterministic: true,
+		Options: []sdk.Option{{Name: "flavour", Type: sdk.OptionString, Default: "plain"}},
+	}, nil
+}
+
+func (f fake) Build(ctx context.Context, req *sdk.Request) error {
+	t, err := req.Tree()
+	if err != nil {
+		return err
+	}
+	var buf bytes.Buffer
+	switch f.name {
+	case "tar":
+		b, err := os.ReadFile(req.TarPath)
+		if err != nil {
+			return err
+		}
+		buf.Write(b)
+	case "dir":
+		b, err := os.ReadFile(filepath.Join(req.Dir, "a/b"))
+		if err != nil {
+			return err
+		}
+		buf.Write(b)
+	case "fails", "deaf": // the deaf one never opens its pipe
+		return errors.New("this one always fails")
+	case "lossy":
+		req.Lose(sdk.Loss{Path: "a", Field: "mode", Wanted: "0755", Got: "", Why: "a test"})
+		fallthrough
+	default:
+		if err := treetar.Write(ctx, &buf, t, req.Packs()); err != nil {
+			return err
+		}
+	}
+	return os.WriteFile(req.Output, buf.Bytes(), 0o600)
+}
+
+// withFakes returns an engine that has the fake builders.
+func withFakes(t *testing.T) (*Engine, *recorded) {
+	t.Helper()
+	e, log := newEngine(t)
+	bundled := make(map[string]host.Bundled)
+	for name := range fakeInputs {
+		bundled[name] = host.Bundled{Path: "/proc/self/exe", Args: []string{"fake-builder", name}}
+	}
+	e.Host = host.New(host.Config{Bundled: bundled, ToolPath: "/usr/bin:/bin", TempDir: t.TempDir(), Cache: DescribeCache(e.Store)})
+	return e, log
+}
+
+func TestBuildFromEachInput(t *testing.T) {
+	e, _ := withFakes(t)
+	im := twoLayers(t)
+	var export bytes.Buffer
+	if err := e.Export(t.Context(), im, &export); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"tree": export.String(), "tar": export.String(), "dir": "two"} {
+		t.Run(name, func(t *testing.T) {
+			out := filepath.Join(t.TempDir(), "out")
+			for _, cached := range []bool{false, true} {
+				r, err := e.Build(t.Context(), BuildOptions{Image: im, Builder: name, Output: out})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got, err := os.ReadFile(out); err != nil || string(got) != want {
+					t.Errorf("%d bytes, want %d; %v", len(got), len(want), err)
+				}
+				if r.Cached != cached || r.Path != out || r.Size != int64(len(want)) || len(r.Losses) != 0 {
+					t.Errorf("result %+v", r)
+				}
+			}
+		})
+	}
+	if _, err := tar.NewReader(&export).Next(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestFailedBuildLeavesTheOlderFile(t *testing.T) {
+	e, _ := withFakes(t)
+	for _, name := range []string{"fails", "deaf"} {
+		t.Run(name, func(t *testing.T) {
+			out := filepath.Join(t.TempDir(), "out")
+			if err := os.WriteFile(out, []byte("older"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			_, err := e.Build(t.Context(), BuildOptions{Image: twoLayers(t), Builder: name, Output: out})
+			if !errors.Is(err, host.ErrBuilder) {
+				t.Errorf("error %v", err)
+			}
+			if b, err := os.ReadFile(out); err != nil || string(b) != "older" {
+				t.Errorf("%q, %v", b, err)
+			}
+		})
+	}
+}
+
+// TestPipeWriterIsFreed ends a writer whose reader never comes, in whichever
+// order the two sides get to the pipe.
+func TestPipeWriterIsFreed(t *testing.T) {
+	e, _ := withFakes(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	b, err := e.Host.Find(t.Context(), "tar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr, _, err := e.Tree(t.Context(), twoLayers(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	packs, err := newPacks(e.Store, tr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer packs.Close()
+	for range 5 {
+		dir := t.TempDir()
+		if err := e.buildFromTar(ctx, b, tr, packs, &sdk.Request{Output: filepath.Join(dir, "out"), Scratch: dir}, dir); err == nil {
+			t.Error("no error from a cancelled build")
+		}
+	}
+}
+
+func TestStrict(t *testing.T) {
+	e, _ := withFakes(t)
+	im := twoLayers(t)
+	out := filepath.Join(t.TempDir(), "out")
+	for _, cached := range []bool{false, true} {
+		r, err := e.Build(t.Context(), BuildOptions{Image: im, Builder: "lossy", Output: out, Strict: true})
+		if !errors.Is(err, ErrLosses) || r == nil || len(r.Losses) != 1 || r.Cached != cached {
+			t.Errorf("result %+v, error %v", r, err)
+		}
+		if _, err := os.Stat(out); err == nil {
+			t.Error("there is an output")
+		}
+	}
+	r, err := e.Build(t.Context(), BuildOptions{Image: im, Builder: "lossy", Output: out})
+	if err != nil || len(r.Losses) != 1 || r.Losses[0].Path != "a" {
+		t.Errorf("result %+v, error %v", r, err)
+	}
+}
+
+func TestManyBuildsAtOnceBuildOnce(t *testing.T) {
+	e, _ := withFakes(t)
+	im := twoLayers(t)
+	var mu sync.Mutex
+	built := 0
+	var wg sync.WaitGroup
+	for range 6 {
+		wg.Go(func() {
+			r, err := e.Build(t.Context(), BuildOptions{Image: im, Builder: "tree"})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if !r.Cached {
+				built++
+			}
+		})
+	}
+	wg.Wait()
+	if built != 1 {
+		t.Errorf("built %d times", built)
+	}
+}
+
+// TestDamageUnderABuild damages what a build reads, large bodies too, and
+// wants the same bytes from the next one.
+func TestDamageUnderABuild(t *testing.T) {
+	large := string(bytes.Repeat([]byte("0123456789abcdef"), 64<<10))
+	for name, damage := range map[string]func(t *testing.T, e *Engine){
+		"pack":     func(t *testing.T, e *Engine) { flip(t, filepath.Join(e.Store.Dir(), "layers/sha256/*/pack")) },
+		"losses":   func(t *testing.T, e *Engine) { flip(t, filepath.Join(e.Store.Dir(), "blobs/sha256/*")) },
+		"artifact": func(t *testing.T, e *Engine) { shorten(t, filepath.Join(e.Store.Dir(), "artifacts/sha256/*/image")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			e, _ := withFakes(t)
+			im := layout(t, gz(tt.Dir("a/"), tt.File("a/b", large)), ocitest.Layer{Tar: tt.Join(tt.File("c", "c"))})
+			out := filepath.Join(t.TempDir(), "out")
+			o := BuildOptions{Image: im, Builder: "dir", Output: out}
+			if _, err := e.Build(t.Context(), o); err != nil {
+				t.Fatal(err)
+			}
+			damage(t, e)
+			o.NoCache = name == "pack"
+			if _, err := e.Build(t.Context(), o); err != nil {
+				t.Fatal(err)
+			}
+			if b, err := os.ReadFile(out); err != nil || string(b) != large {
+				t.Errorf("%d bytes that are not those of before, %v", len(b), err)
+			}
+		})
+	}
+}
+
+func TestCheckOutput(t *testing.T) {
+	dir := t.TempDir()
+	for path, want := range map[string]error{
+		"": nil, filepath.Join(dir, "new"): nil, dir: cas.ErrIsDirectory, filepath.Join(dir, "no/new"): os.ErrNotExist,
+	} {
+		if err := CheckOutput(path); !errors.Is(err, want) || want != nil && !errors.Is(err, ErrOutput) {
+			t.Errorf("%q: %v, want %v", path, err, want)
+		}
+	}
+}
+
+// shorten cuts each file.
+func shorten(t *testing.T, glob string) {
+	t.Helper()
+	for _, path := range expand(t, glob) {
+		if err := errors.Join(os.Chmod(path, 0o600), os.Truncate(path, 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
