@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -89,24 +90,46 @@ func emptyDir(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// TestInterrupt ends a build with SIGINT while its builder works: it exits
-// with 130 within a few seconds, and neither output, scratch nor process
-// stays behind.
+// TestInterrupt ends a build with a signal while mkfs works: it exits with
+// 130, and neither output, scratch nor process stays behind.
 func TestInterrupt(t *testing.T) {
 	need.Tool(t, "mkfs.ext4", "e2fsprogs")
 	bin := bangertest.Binary(t)
-	dir := t.TempDir()
-	image := filepath.Join(dir, "image")
+	image := filepath.Join(t.TempDir(), "image")
 	if err := writeImage(image, "slow"); err != nil {
 		t.Fatal(err)
 	}
+	for name, sig := range map[string]os.Signal{"SIGINT": syscall.SIGINT, "SIGTERM": syscall.SIGTERM} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			store, out := filepath.Join(dir, "store"), filepath.Join(dir, "out")
+			if err := os.Mkdir(out, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			code := interrupt(t, sig, store, bin, "build", "--store", store, "--progress", "json", "oci:"+image, "-o", filepath.Join(out, "x.ext4"))
+			if code != exitInterrupted {
+				t.Errorf("exit code %d, want %d", code, exitInterrupted)
+			}
+			assertEmpty(t, out)
+			assertEmpty(t, filepath.Join(store, "tmp"))
+			assertEmpty(t, filepath.Join(store, "artifacts", "sha256"))
+			for _, line := range processes(t, store) {
+				t.Errorf("process left: %s", line)
+			}
+		})
+	}
+}
+
+// interruptBound is when a command that does not end is given up.
+const interruptBound = 10 * time.Second
+
+// interrupt runs a build, sends it the signal while mkfs.ext4 works in the
+// store, and returns its exit code.
+func interrupt(t *testing.T, sig os.Signal, store string, args ...string) int {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	store, out := filepath.Join(dir, "store"), filepath.Join(dir, "out", "x.ext4")
-	if err := os.Mkdir(filepath.Dir(out), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(ctx, bin, "build", "--store", store, "--progress", "json", "oci:"+image, "-o", out)
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -114,16 +137,50 @@ func TestInterrupt(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, stderr, `"task":"staging"`)
-	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	waitFor(t, stderr, `"task":"e2fs: mkfs.ext4"`)
+	go drain(stderr)
+	waitForMkfs(ctx, t, store)
+	if err := cmd.Process.Signal(sig); err != nil {
 		t.Fatal(err)
 	}
-	go drain(stderr)
+	bound, stop := context.WithTimeout(ctx, interruptBound)
+	defer stop()
+	defer context.AfterFunc(bound, func() { _ = cmd.Process.Kill() })()
 	_ = cmd.Wait()
-	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted {
-		t.Errorf("exit code %d, want %d", code, exitInterrupted)
+	if bound.Err() != nil {
+		t.Fatalf("still running %s after %s", interruptBound, sig)
 	}
-	assertEmpty(t, filepath.Dir(out))
-	assertEmpty(t, filepath.Join(store, "tmp"))
-	assertEmpty(t, filepath.Join(store, "artifacts", "sha256"))
+	return cmd.ProcessState.ExitCode()
+}
+
+// waitForMkfs waits for the process that the builder's event announces.
+func waitForMkfs(ctx context.Context, t *testing.T, store string) {
+	t.Helper()
+	works := func(line string) bool { return strings.HasPrefix(filepath.Base(strings.Fields(line)[0]), "mkfs.ext4") }
+	for !slices.ContainsFunc(processes(t, store), works) {
+		select {
+		case <-ctx.Done():
+			t.Fatal("mkfs.ext4 was not seen at work")
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
+
+// processes returns the command lines that mention text. Those of processes
+// that only wait to be reaped are empty.
+func processes(t *testing.T, text string) []string {
+	t.Helper()
+	paths, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no processes: %v", err)
+	}
+	var found []string
+	for _, path := range paths {
+		line, err := os.ReadFile(path)
+		if err == nil && strings.Contains(string(line), text) { // an error: it has ended
+			found = append(found, strings.ReplaceAll(string(line), "\x00", " "))
+		}
+	}
+	return found
 }
