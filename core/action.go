@@ -41,15 +41,10 @@ type sizeInputs struct {
 type question struct {
 	key      digest.Digest
 	preimage json.RawMessage
-	options  sdk.Options
 }
 
-// ask makes the action key of a build.
+// ask makes the action key of a build whose options are checked.
 func (e *Engine) ask(b *host.Builder, manifest digest.Digest, o BuildOptions) (*question, error) {
-	options, err := host.CheckOptions(b.Description, o.Options)
-	if err != nil {
-		return nil, fmt.Errorf("builder %s: %w", b.Name, err)
-	}
 	p := buildPreimage{
 		Kind:     "build",
 		Manifest: manifest,
@@ -57,7 +52,7 @@ func (e *Engine) ask(b *host.Builder, manifest digest.Digest, o BuildOptions) (*
 		Builder:  b.Identity,
 		Protocol: sdk.ProtocolVersion,
 		Tools:    make(map[string]string),
-		Options:  options,
+		Options:  o.Options,
 		Size:     sizeInputs(o.Size),
 	}
 	for _, t := range b.Description.Tools {
@@ -66,12 +61,13 @@ func (e *Engine) ask(b *host.Builder, manifest digest.Digest, o BuildOptions) (*
 	if b.Description.Input == sdk.InputDir {
 		p.Staging = stage.Revision
 	}
+	var err error
 	if b.Description.PrivilegeDependent {
 		if p.Runner, err = e.runner(); err != nil {
 			return nil, err
 		}
 	}
-	q := &question{options: options}
+	q := &question{}
 	if q.key, q.preimage, err = cas.ActionKey(p); err != nil {
 		return nil, fmt.Errorf("make action key: %w", err)
 	}

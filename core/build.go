@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -92,6 +93,9 @@ func (e *Engine) Build(ctx context.Context, o BuildOptions) (*BuildResult, error
 	b, err := e.Host.Find(ctx, o.Builder)
 	if err != nil {
 		return nil, err
+	}
+	if o.Options, err = host.CheckOptions(b.Description, o.Options); err != nil {
+		return nil, fmt.Errorf("builder %s: %w", b.Name, err)
 	}
 	src, err := e.open(ctx, o.Image)
 	if err != nil {
@@ -180,13 +184,13 @@ func (e *Engine) produce(ctx context.Context, src *opened, b *host.Builder, q *q
 		return nil, err
 	}
 	start := time.Now()
-	t, artifact, rec, err := e.construct(ctx, src, b, q, o)
+	t, artifact, rec, err := e.construct(ctx, src, b, o)
 	if err != nil {
 		return nil, err
 	}
 	ans := buildAnswer{
 		Ref: src.Name(), Builder: refOf(b), Tree: t.digest, Size: artifact.Size,
-		LossCount: len(rec.losses), Warnings: rec.warnings, Millis: time.Since(start).Milliseconds(),
+		LossCount: len(rec.losses), Warnings: slices.Concat(t.warnings, rec.warnings), Millis: time.Since(start).Milliseconds(),
 	}
 	refs := []digest.Digest{src.Manifest().Digest, t.digest}
 	if ans.LossBlob, err = e.keepLosses(ctx, rec.losses); err != nil {
@@ -208,13 +212,13 @@ func (e *Engine) produce(ctx context.Context, src *opened, b *host.Builder, q *q
 
 // construct pulls, flattens and runs the builder; once more if a pack turned
 // out to be damaged.
-func (e *Engine) construct(ctx context.Context, src *opened, b *host.Builder, q *question, o BuildOptions) (*flattened, cas.Artifact, *recorder, error) {
+func (e *Engine) construct(ctx context.Context, src *opened, b *host.Builder, o BuildOptions) (*flattened, cas.Artifact, *recorder, error) {
 	for again := false; ; again = true {
 		t, _, err := e.pullTree(ctx, src, o.Image)
 		if err != nil {
 			return nil, cas.Artifact{}, nil, err
 		}
-		artifact, rec, err := e.run(ctx, b, t, q, o)
+		artifact, rec, err := e.run(ctx, b, t, o)
 		if err == nil || again {
 			return t, artifact, rec, err
 		}

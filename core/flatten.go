@@ -21,7 +21,8 @@ import (
 // flattened is a tree in memory and the blob it is.
 type flattened struct {
 	*tree.Tree
-	digest digest.Digest
+	digest   digest.Digest
+	warnings []string
 }
 
 // treePreimage is the question whose answer is a tree.
@@ -112,7 +113,7 @@ func (e *Engine) flatten(ctx context.Context, diffIDs []digest.Digest, in flatte
 	if err := e.Store.PutAction(ctx, a); err != nil {
 		return nil, fmt.Errorf("keep tree: %w", err)
 	}
-	return &flattened{t, d}, nil
+	return &flattened{t, d, res.Warnings}, nil
 }
 
 // knownTree returns the tree that an earlier flattening left, or nil. One
@@ -141,7 +142,7 @@ func (e *Engine) knownTree(key digest.Digest) *flattened {
 	if json.Unmarshal(a.Result, &res) == nil {
 		e.warn(res.Warnings)
 	}
-	return &flattened{t, a.Blobs[0]}
+	return &flattened{t, a.Blobs[0], res.Warnings}
 }
 
 func (e *Engine) warn(texts []string) {

@@ -7,6 +7,8 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"banger/cas"
+	"banger/core/layer"
 	"banger/internal/sparse"
 	"banger/sdk/tree"
 )
@@ -31,8 +33,13 @@ func (e *Engine) setAside(ctx context.Context, t *tree.Tree, err error) (bool, e
 // quarantine if one is not what the index says.
 func (e *Engine) checkLayer(ctx context.Context, d digest.Digest) error {
 	x, err := e.readIndex(d)
-	if err != nil {
+	switch {
+	case errors.Is(err, layer.ErrCorrupt):
 		return e.quarantine(d, err)
+	case errors.Is(err, cas.ErrNotFound):
+		return nil // someone else has set it aside
+	case err != nil:
+		return fmt.Errorf("check layer %s: %w", d, err)
 	}
 	t := &tree.Tree{Layers: []string{d.String()}, Entries: x.Entries}
 	packs, err := newPacks(e.Store, t)

@@ -20,7 +20,7 @@ import (
 )
 
 // run has the builder make an artifact of t and commits it.
-func (e *Engine) run(ctx context.Context, b *host.Builder, t *flattened, q *question, o BuildOptions) (cas.Artifact, *recorder, error) {
+func (e *Engine) run(ctx context.Context, b *host.Builder, t *flattened, o BuildOptions) (cas.Artifact, *recorder, error) {
 	w, err := e.Store.NewArtifact()
 	if err != nil {
 		return cas.Artifact{}, nil, fmt.Errorf("make artifact: %w", err)
@@ -34,7 +34,7 @@ func (e *Engine) run(ctx context.Context, b *host.Builder, t *flattened, q *ques
 	rec := &recorder{events: e.Events, builder: b.Name}
 	defer rec.finish()
 	req := &sdk.Request{
-		TreeDigest: t.digest.String(), Options: q.options, Size: o.Size,
+		TreeDigest: t.digest.String(), Options: o.Options, Size: o.Size,
 		Output: w.Path, Scratch: filepath.Join(dir, "scratch"), Events: rec,
 	}
 	if err := os.Mkdir(req.Scratch, 0o700); err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"strconv"
 	"strings"
 
@@ -75,7 +76,7 @@ func sizeOf(c *cli.Context) (sdk.SizePlan, error) {
 		if err != nil || n <= 0 {
 			return p, usagef("--size is auto or a size such as 512M or 2G, not %q", s)
 		}
-		if c.IsSet("free") {
+		if given(c, "free") {
 			return p, usagef("--free is for --size auto: with a fixed size the free room is what remains")
 		}
 		p.Bytes = n
@@ -83,6 +84,12 @@ func sizeOf(c *cli.Context) (sdk.SizePlan, error) {
 	}
 	err := setFree(&p, c.String("free"))
 	return p, err
+}
+
+// given reports whether a flag stands on the command line: its twin in the
+// environment may be there for other commands.
+func given(c *cli.Context, flag string) bool {
+	return c.IsSet(flag) && os.Getenv(env(flag)[0]) == ""
 }
 
 func setFree(p *sdk.SizePlan, s string) (err error) {

@@ -29,10 +29,6 @@ type session struct {
 
 // openSession opens the store and makes an engine as the flags say.
 func openSession(c *cli.Context) (*session, error) {
-	u, err := newUI(c)
-	if err != nil {
-		return nil, err
-	}
 	limits, err := limitsOf(c)
 	if err != nil {
 		return nil, err
@@ -46,6 +42,10 @@ func openSession(c *cli.Context) (*session, error) {
 		return nil, storeError(err)
 	}
 	h := newHost(c, store)
+	u, err := newUI(c)
+	if err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
 	engine := core.New(core.Config{
 		Store: store, Host: h, Limits: limits, Events: u,
 		Source: source.Options{

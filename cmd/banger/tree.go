@@ -36,7 +36,7 @@ func listTree(c *cli.Context) error {
 	}
 	name := c.String("format")
 	if c.Bool("json") {
-		if c.IsSet("format") && name != "json" {
+		if given(c, "format") && name != "json" {
 			return usagef("--json and --format %s contradict each other", name)
 		}
 		name = "json"
