@@ -61,6 +61,8 @@ func arrangeCommand(out []string, c *cli.Command, args []string) ([]string, erro
 		arg := args[0]
 		args = args[1:]
 		switch {
+		case isHelp(arg):
+			return append(out, "--help"), nil
 		case arg == "--":
 			operands, args = append(operands, args...), nil
 		case arg == "-" || !strings.HasPrefix(arg, "-"):
@@ -70,11 +72,11 @@ func arrangeCommand(out []string, c *cli.Command, args []string) ([]string, erro
 			operands = append(operands, arg)
 		default:
 			flag := findFlag(c.Flags, flagName(arg))
-			if flag == nil && !isHelp(arg) {
+			if flag == nil {
 				return nil, usagef("%s has no flag %s; see %s --help", name, arg, name)
 			}
 			flags = append(flags, arg)
-			if flag != nil && takesValue(flag) && !strings.Contains(arg, "=") {
+			if takesValue(flag) && !strings.Contains(arg, "=") {
 				if len(args) == 0 {
 					return nil, usagef("flag %s needs a value", arg)
 				}

@@ -82,6 +82,9 @@ func buildOptions(c *cli.Context) (core.BuildOptions, error) {
 	if err := checkLosses(c.String("losses"), c.String("output")); err != nil {
 		return core.BuildOptions{}, err
 	}
+	if c.String("output") == "-" {
+		return core.BuildOptions{}, usagef("an image does not go to standard output; for a file of that name write ./-")
+	}
 	return core.BuildOptions{
 		Image: im, Builder: c.String("builder"), Options: options, Size: size,
 		Output: c.String("output"), NoCache: c.Bool("no-cache"),
