@@ -34,7 +34,11 @@ func forgetEmptyTwins() {
 func interruptible() (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+		if !signal.Ignored(s) { // nohup and background jobs want it to stay so
+			signal.Notify(signals, s)
+		}
+	}
 	go func() {
 		<-signals
 		cancel(errInterrupted)

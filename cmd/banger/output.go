@@ -28,6 +28,17 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
+// hasRoom reports whether w is a terminal that knows its size; a serial
+// console often does not, and bars would not show there.
+func hasRoom(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	width, height, err := term.GetSize(int(f.Fd()))
+	return err == nil && width > 0 && height > 0
+}
+
 // printable makes text from images, registries and builders safe for a
 // terminal: control characters are escaped, line breaks indented.
 func printable(s string) string {

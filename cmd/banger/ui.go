@@ -40,7 +40,7 @@ func newUI(c *cli.Context) (*ui, error) {
 	mode := c.String("progress")
 	if mode == "auto" {
 		mode = "plain"
-		if isTerminal(w) && os.Getenv("TERM") != "dumb" {
+		if hasRoom(w) && os.Getenv("TERM") != "dumb" {
 			mode = "tty"
 		}
 	}
