@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"banger/internal/sparse"
 	"banger/sdk/tree"
 )
 
@@ -31,7 +32,7 @@ func (w *worker) content(ctx context.Context, e *tree.Entry, fd int) error {
 		}
 	}
 	if copied {
-		err = w.body.Read(ctx, e, nowhere{})
+		err = w.body.Read(ctx, e, sparse.Discard{})
 	} else {
 		err = w.body.Read(ctx, e, fileSink{fd, w.meter})
 	}
@@ -101,12 +102,6 @@ func unsupported(err error) bool {
 	}
 	return false
 }
-
-// nowhere takes content that is only read for its hash.
-type nowhere struct{}
-
-func (nowhere) Data(int64, []byte) error { return nil }
-func (nowhere) Hole(int64, int64) error  { return nil }
 
 // fileSink writes a file's data at its offsets.
 type fileSink struct {

@@ -13,7 +13,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strconv"
 
 	"banger/internal/hint"
 	"banger/sdk"
@@ -91,10 +90,7 @@ func lookPath(name string) string {
 	return ""
 }
 
-var (
-	versionPattern = regexp.MustCompile(`\b[0-9]+\.[0-9]+[0-9A-Za-z.~-]*`)
-	versionNumbers = regexp.MustCompile(`^([0-9]+)\.([0-9]+)`)
-)
+var versionPattern = regexp.MustCompile(`\b[0-9]+\.[0-9]+[0-9A-Za-z.~-]*`)
 
 // version returns what a program says its version is, "unknown" when it says
 // none.
@@ -106,13 +102,10 @@ func version(ctx context.Context, path string) string {
 	return "unknown"
 }
 
-// tooOld reports whether a version is known to be older than 1.46.
+// oldest is the first version with mkfs.ext4 -E no_copy_xattrs.
+const oldest = "1.46"
+
+// tooOld reports whether a version is known to be older than oldest.
 func tooOld(version string) bool {
-	m := versionNumbers.FindStringSubmatch(version)
-	if m == nil {
-		return false
-	}
-	major, err1 := strconv.Atoi(m[1])
-	minor, err2 := strconv.Atoi(m[2])
-	return err1 == nil && err2 == nil && (major < 1 || major == 1 && minor < 46)
+	return versionPattern.MatchString(version) && compareVersions(version, oldest) < 0
 }
