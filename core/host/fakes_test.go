@@ -80,7 +80,7 @@ func (f fake) Describe(ctx context.Context) (sdk.Description, error) {
 	case "misnamed":
 		d.Name = "someone-else"
 	case "slow-describe":
-		<-ctx.Done()
+		forever() // not even the deadline that the call carries ends it
 	case "panics-in-describe":
 		panic("in describe")
 	case "needs-tool":
