@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -15,8 +14,6 @@ import (
 type CopyOptions struct {
 	// Fsync makes the copy and its name durable before CopyOut returns.
 	Fsync bool
-	// Perm is the mode before the user's umask; 0 is 0666.
-	Perm fs.FileMode
 }
 
 // CopyOut makes the caller's own copy of an artifact's image at dst: a

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 
+	"banger/internal/need"
+
 	"golang.org/x/sys/unix"
 	"pgregory.net/rapid"
 )
@@ -21,7 +23,7 @@ import (
 // from the kernel.
 func ways() map[string]disk {
 	asIs, noTmpfile, byHand := quickDisk(), quickDisk(), quickDisk()
-	noTmpfile.tmpfile = func(string, fs.FileMode) (*os.File, error) { return nil, unix.EOPNOTSUPP }
+	noTmpfile.tmpfile = func(string) (*os.File, error) { return nil, unix.EOPNOTSUPP }
 	byHand.tmpfile = noTmpfile.tmpfile
 	byHand.copyRange = func(_, _ *os.File, _ int64, _ int) (int, error) { return -1, unix.EXDEV }
 	return map[string]disk{"as it is": asIs, "no O_TMPFILE": noTmpfile, "by hand": byHand}
@@ -155,12 +157,19 @@ func TestCopyOutMode(t *testing.T) {
 	a := putImage(t, s, "x")
 	mask := fs.FileMode(unix.Umask(0o027)) // no test here runs beside another
 	defer unix.Umask(int(mask))
-	for perm, want := range map[fs.FileMode]fs.FileMode{0: 0o640, 0o600: 0o600, 0o777: 0o750} {
-		dst := filepath.Join(t.TempDir(), "out")
-		must(t, os.WriteFile(dst, nil, 0o444))
-		must(t, s.CopyOut(t.Context(), a, dst, CopyOptions{Perm: perm}))
-		if info, err := os.Stat(dst); err != nil || info.Mode() != want {
-			t.Errorf("%v gives %v, %v", perm, info.Mode(), err)
+	for name, d := range ways() {
+		s.disk = d
+		for _, old := range []fs.FileMode{0, 0o400, 0o600, 0o666, 0o777 | fs.ModeSetuid} {
+			dst, want := filepath.Join(t.TempDir(), "out"), fs.FileMode(0o640)
+			if old != 0 {
+				want = old.Perm()
+				must(t, os.WriteFile(dst, nil, 0o600))
+				must(t, os.Chmod(dst, old))
+			}
+			must(t, s.CopyOut(t.Context(), a, dst, CopyOptions{}))
+			if info, err := os.Stat(dst); err != nil || info.Mode() != want {
+				t.Errorf("%s: over %v: %v, %v, want %v", name, old, info.Mode(), err, want)
+			}
 		}
 	}
 }
@@ -204,6 +213,12 @@ func TestCopyOutTargets(t *testing.T) {
 				must(t, tc.make(dir))
 			}
 			before := tree(t, dir)
+			if err := CheckOutput(tc.dst); !errors.Is(err, tc.want) || (err == nil) != (tc.want == nil) {
+				t.Errorf("found before: %v, want %v", err, tc.want)
+			}
+			if got := tree(t, dir); !slices.Equal(before, got) {
+				t.Errorf("looking made %q of %q", got, before)
+			}
 			err := s.CopyOut(t.Context(), a, tc.dst, CopyOptions{})
 			if !errors.Is(err, tc.want) || (err == nil) != (tc.want == nil) {
 				t.Fatalf("got %v, want %v", err, tc.want)
@@ -226,6 +241,24 @@ func TestCopyOutTargets(t *testing.T) {
 	}
 }
 
+func TestCheckOutputFindsUnwritableDirectories(t *testing.T) {
+	dir := os.Getenv(userEnv)
+	if dir == "" {
+		dir = need.OpenDir(t)
+		must(t, os.Mkdir(dir+"/closed", 0o755))
+		must(t, os.WriteFile(dir+"/closed/old", nil, 0o666))
+		must(t, os.Chmod(dir+"/closed", 0o555))
+		t.Cleanup(func() { must(t, os.Chmod(dir+"/closed", 0o755)) })
+	}
+	asUser(t, dir, func(t *testing.T) {
+		for _, name := range []string{"new", "old"} {
+			if err := CheckOutput(dir + "/closed/" + name); !errors.Is(err, fs.ErrPermission) {
+				t.Errorf("%s: got %v, want %v", name, err, fs.ErrPermission)
+			}
+		}
+	})
+}
+
 func TestCopyOutFailsWithoutTrace(t *testing.T) {
 	var cancel context.CancelFunc
 	cancelled := quickDisk()
@@ -245,7 +278,7 @@ func TestCopyOutFailsWithoutTrace(t *testing.T) {
 		for _, tmpfile := range []bool{true, false} {
 			t.Run(fmt.Sprint(name, tmpfile), func(t *testing.T) {
 				if !tmpfile {
-					d.tmpfile = func(string, fs.FileMode) (*os.File, error) { return nil, unix.EOPNOTSUPP }
+					d.tmpfile = func(string) (*os.File, error) { return nil, unix.EOPNOTSUPP }
 				}
 				store := t.TempDir()
 				a := putImage(t, openTest(t, store), "the image")
@@ -294,7 +327,7 @@ func TestCopyOutOfWhatIsGone(t *testing.T) {
 // the middle, with a hidden name already there.
 func copyOutAndDie(dir string) error {
 	d := realDisk()
-	d.tmpfile = func(string, fs.FileMode) (*os.File, error) { return nil, unix.EOPNOTSUPP }
+	d.tmpfile = func(string) (*os.File, error) { return nil, unix.EOPNOTSUPP }
 	d.clone = func(_, _ *os.File) error { return readyUntilKilled() }
 	s, err := open(context.Background(), dir, d)
 	if err != nil {

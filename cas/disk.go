@@ -2,7 +2,6 @@ package cas
 
 import (
 	"errors"
-	"io/fs"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -22,8 +21,9 @@ type disk struct {
 	// exchange makes each of two files take the other's name, at once.
 	exchange func(a, b string) error
 	syncDir  func(dir string) error
-	// tmpfile opens a file without a name in dir.
-	tmpfile   func(dir string, perm fs.FileMode) (*os.File, error)
+	// tmpfile opens a file without a name in dir, with the mode that the
+	// user's umask leaves.
+	tmpfile   func(dir string) (*os.File, error)
 	clone     func(dst, src *os.File) error
 	copyRange func(dst, src *os.File, off int64, n int) (int, error)
 }
@@ -92,6 +92,6 @@ func syncDir(dir string) error {
 	return err
 }
 
-func openTmpfile(dir string, perm fs.FileMode) (*os.File, error) {
-	return os.OpenFile(dir, os.O_RDWR|unix.O_TMPFILE, perm)
+func openTmpfile(dir string) (*os.File, error) {
+	return os.OpenFile(dir, os.O_RDWR|unix.O_TMPFILE, 0o666)
 }

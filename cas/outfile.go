@@ -26,10 +26,10 @@ type outFile struct {
 // outTemp stands between the target's name and a random end in a hidden name.
 const outTemp = ".banger-"
 
-func newOutFile(d *disk, target string, perm fs.FileMode) (*outFile, error) {
+func newOutFile(d *disk, target string) (*outFile, error) {
 	removeStale(target)
 	o := &outFile{disk: d, target: target}
-	f, err := d.tmpfile(filepath.Dir(target), perm)
+	f, err := d.tmpfile(filepath.Dir(target))
 	if err == nil && linkable(f) {
 		_ = flock(f, unix.LOCK_EX) // free: nobody else can reach f
 		o.f = f
@@ -39,14 +39,14 @@ func newOutFile(d *disk, target string, perm fs.FileMode) (*outFile, error) {
 		_ = f.Close()
 	}
 	// No O_TMPFILE here; a real error comes again with the hidden name.
-	return o, o.openHidden(perm)
+	return o, o.openHidden()
 }
 
 // openHidden creates the file under its hidden name.
-func (o *outFile) openHidden(perm fs.FileMode) error {
+func (o *outFile) openHidden() error {
 	for range maxTries {
 		temp := hiddenName(o.target)
-		f, err := os.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_EXCL, perm)
+		f, err := os.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
 		if err != nil {
 			return err
 		}

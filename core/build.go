@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -253,16 +251,13 @@ func (e *Engine) deliver(ctx context.Context, r *answered, o BuildOptions) (*Bui
 }
 
 // CheckOutput refuses before the work what cannot become the user's file after
-// it: a directory, or a name in a directory that is not there. The error wraps
-// ErrOutput. An empty path is no file.
+// it, as [cas.CheckOutput] finds out. The error wraps ErrOutput. An empty path
+// is no file.
 func CheckOutput(path string) error {
 	if path == "" {
 		return nil
 	}
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		return fmt.Errorf("%w: %s: %w", ErrOutput, path, cas.ErrIsDirectory)
-	}
-	if _, err := os.Stat(filepath.Dir(path)); err != nil {
+	if err := cas.CheckOutput(path); err != nil {
 		return fmt.Errorf("%w: %w", ErrOutput, err)
 	}
 	return nil
