@@ -3,6 +3,7 @@ package source_test
 import (
 	"archive/tar"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,7 +11,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 
@@ -243,6 +246,27 @@ func TestArchivesOfTheOtherKind(t *testing.T) {
 	_ = wantError(t, "docker-archive:/dev/null", source.Options{}, source.ErrInvalid, "neither a file nor a pipe")
 	cut := gzipped(t, makeTar(t, "manifest.json", "[]"))
 	_ = wantError(t, "docker-archive:"+tempFile(t, "x", cut[:len(cut)-9]), source.Options{}, source.ErrInvalid, "decompress archive")
+}
+
+func TestFifoEndsWithContext(t *testing.T) {
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	quit := errors.New("the user has had enough")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	time.AfterFunc(10*time.Millisecond, func() { cancel(quit) })
+	for _, scheme := range []string{"docker-archive:", "oci-archive:"} {
+		if _, err := source.Open(ctx, scheme+fifo, source.Options{}); !errors.Is(err, quit) {
+			t.Errorf("%s: error %v, want the cause of the context", scheme, err)
+		}
+	}
+	// Lets those go that still wait for a writer.
+	w, err := os.OpenFile(fifo, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = w.Close()
 }
 
 func TestArchiveFromPipe(t *testing.T) {

@@ -17,7 +17,7 @@ import (
 // place; a compressed one, and one that comes through a pipe, is first copied
 // to a file in tempDir.
 func openArchive(ctx context.Context, path, tempDir string) (*archive, error) {
-	f, err := os.Open(path)
+	f, err := openFile(ctx, path)
 	if err != nil {
 		return nil, fmt.Errorf("open archive: %w", err)
 	}
@@ -29,6 +29,32 @@ func openArchive(ctx context.Context, path, tempDir string) (*archive, error) {
 		return nil, err
 	}
 	return newArchive(ctx, plain)
+}
+
+// openFile is os.Open that ends with ctx: a fifo opens when someone opens its
+// other end. An open that was given up waits on until then.
+func openFile(ctx context.Context, path string) (*os.File, error) {
+	type opened struct {
+		f   *os.File
+		err error
+	}
+	done := make(chan opened)
+	go func() {
+		f, err := os.Open(path)
+		select {
+		case done <- opened{f, err}:
+		case <-ctx.Done():
+			if err == nil {
+				_ = f.Close()
+			}
+		}
+	}()
+	select {
+	case o := <-done:
+		return o.f, o.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 }
 
 // plainArchive returns f itself if it is a plain tar in a regular file, or
