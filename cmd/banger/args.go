@@ -41,7 +41,7 @@ func leadingFlags(args []string) (rest, early []string, err error) {
 		if args[0] == "--version" {
 			return []string{"version"}, early, nil
 		}
-		flag := findFlag(commonFlags(), flagName(args[0]))
+		flag := findFlag(storeFlags(), flagName(args[0]))
 		if flag == nil {
 			return nil, nil, usagef("unknown flag %s before the command", args[0])
 		}

@@ -12,7 +12,7 @@ import (
 )
 
 func buildersCommand() *cli.Command {
-	flags := append(commonFlags(), pluginFlags()...)
+	flags := append(storeFlags(), pluginFlags()...)
 	return &cli.Command{
 		Name:   "builders",
 		Usage:  "list the builders that are found",

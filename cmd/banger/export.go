@@ -32,6 +32,14 @@ func export(c *cli.Context) error {
 	if path == "-" && isTerminal(c.App.Writer) {
 		return usagef("refusing to write a tar to a terminal; use -o FILE or redirect")
 	}
+	if path == "-" && given(c, "json") {
+		return usagef("standard output is the tar: --json needs -o FILE")
+	}
+	if path != "-" {
+		if err := core.CheckOutput(path); err != nil {
+			return err
+		}
+	}
 	s, err := openSession(c)
 	if err != nil {
 		return err
@@ -51,6 +59,9 @@ func export(c *cli.Context) error {
 		return err
 	}
 	s.ui.done()
+	if c.Bool("json") {
+		return printJSON(c, map[string]string{"image": im.Ref, "path": path})
+	}
 	return printLine(c.App.Writer, path)
 }
 

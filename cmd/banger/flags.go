@@ -19,16 +19,22 @@ func env(flag string) []string {
 // commonFlags are what every command takes.
 func commonFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "store", EnvVars: env("store"), Usage: "`DIR` with all that banger keeps", DefaultText: "$XDG_CACHE_HOME/banger/oci"},
 		&cli.BoolFlag{Name: "json", EnvVars: env("json"), Usage: "print the result as one JSON object"},
+	}
+}
+
+// storeFlags are what commands that use the store take.
+func storeFlags() []cli.Flag {
+	return append(commonFlags(),
+		&cli.StringFlag{Name: "store", EnvVars: env("store"), Usage: "`DIR` with all that banger keeps", DefaultText: "$XDG_CACHE_HOME/banger/oci"},
 		&cli.StringFlag{Name: "progress", EnvVars: env("progress"), Value: "auto", Usage: "how progress is shown: auto, tty, plain, json or none"},
 		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, EnvVars: env("quiet"), Usage: "print errors only"},
-	}
+	)
 }
 
 // imageFlags are what commands with an IMAGE take.
 func imageFlags() []cli.Flag {
-	return append(commonFlags(),
+	return append(storeFlags(),
 		&cli.StringFlag{Name: "platform", EnvVars: env("platform"), Usage: "`OS/ARCH[/VARIANT]` to choose from an image index", DefaultText: "linux on this processor"},
 		&cli.StringFlag{Name: "unsafe-paths", EnvVars: env("unsafe-paths"), Value: "refuse", Usage: "absolute entry names and symlinks that climb above the root: refuse, or contain them as a chroot would"},
 		&cli.BoolFlag{Name: "plain-http", EnvVars: env("plain-http"), Usage: "speak HTTP to the registry, not HTTPS"},
