@@ -81,6 +81,7 @@ func (s *Store) makeLayout() error {
 			return err
 		}
 	}
+	spread(s.path("tmp"))
 	return nil
 }
 
