@@ -1,13 +1,9 @@
 package cas
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
-
-	"golang.org/x/sys/unix"
 )
 
 // CopyOptions say how [Store.CopyOut] copies.
@@ -51,7 +47,9 @@ func (s *Store) openArtifact(a Artifact) (*os.File, error) {
 	return f, nil
 }
 
-// copyFile fills the empty dst with size bytes of src.
+// copyFile fills the empty dst with size bytes of src. Where the filesystem
+// cannot share blocks it reads and writes large pieces: copy_file_range(2)
+// copies page by page there, and takes longer.
 func (d *disk) copyFile(ctx context.Context, dst, src *os.File, size int64) error {
 	// FICLONE fails where the filesystem cannot share, or dst is on another.
 	if d.clone(dst, src) == nil {
@@ -60,62 +58,39 @@ func (d *disk) copyFile(ctx context.Context, dst, src *os.File, size int64) erro
 	if err := dst.Truncate(size); err != nil {
 		return err
 	}
-	c := copier{disk: d, dst: dst, src: src}
+	buf := make([]byte, copyStep)
 	for e, err := range extents(src, size) {
 		if err != nil {
 			return err
 		}
-		if err := c.copy(ctx, e); err != nil {
+		if err := d.copyExtent(ctx, dst, src, e, buf); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// copyStep is how many bytes are copied between two looks at the context.
-const copyStep = 8 << 20
+// copyStep is how many bytes are copied at a time, between two looks at the
+// context.
+const copyStep = 1 << 20
 
-// copier copies ranges of src to the same place in dst, in the kernel as long
-// as that works.
-type copier struct {
-	disk     *disk
-	dst, src *os.File
-	buf      []byte // not nil: the kernel cannot
-}
-
-func (c *copier) copy(ctx context.Context, e extent) error {
-	for at := e.start; at < e.end; {
+// copyExtent copies a range of src to the same place in dst. What holds only
+// zeros stays a hole.
+func (d *disk) copyExtent(ctx context.Context, dst, src *os.File, e extent, buf []byte) error {
+	for at := e.start; at < e.end; at += int64(len(buf)) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		n, err := c.step(at, int(min(copyStep, e.end-at)))
-		if err != nil {
+		buf = buf[:min(int64(len(buf)), e.end-at)]
+		if _, err := src.ReadAt(buf, at); err != nil {
 			return err
 		}
-		at += int64(n)
+		if isZero(buf) {
+			continue
+		}
+		if _, err := d.writeAt(dst, buf, at); err != nil {
+			return err
+		}
 	}
 	return nil
-}
-
-// step copies at most n bytes.
-func (c *copier) step(at int64, n int) (int, error) {
-	if c.buf == nil {
-		done, err := c.disk.copyRange(c.dst, c.src, at, n)
-		if done > 0 || errors.Is(err, unix.EINTR) {
-			return max(done, 0), nil
-		}
-		if noSpace(err) || errors.Is(err, unix.EIO) {
-			return 0, err
-		}
-		c.buf = make([]byte, len(zeros))
-	}
-	part := c.buf[:min(n, len(c.buf))]
-	if _, err := c.src.ReadAt(part, at); err != nil {
-		return 0, err
-	}
-	if bytes.Equal(part, zeros[:len(part)]) {
-		return len(part), nil
-	}
-	_, err := c.dst.WriteAt(part, at)
-	return len(part), err
 }

@@ -25,7 +25,7 @@ func ways() map[string]disk {
 	asIs, noTmpfile, byHand := quickDisk(), quickDisk(), quickDisk()
 	noTmpfile.tmpfile = func(string) (*os.File, error) { return nil, unix.EOPNOTSUPP }
 	byHand.tmpfile = noTmpfile.tmpfile
-	byHand.copyRange = func(_, _ *os.File, _ int64, _ int) (int, error) { return -1, unix.EXDEV }
+	byHand.clone = func(_, _ *os.File) error { return unix.EXDEV }
 	return map[string]disk{"as it is": asIs, "no O_TMPFILE": noTmpfile, "by hand": byHand}
 }
 
@@ -263,10 +263,10 @@ func TestCopyOutFailsWithoutTrace(t *testing.T) {
 	var cancel context.CancelFunc
 	cancelled := quickDisk()
 	cancelled.clone = func(_, _ *os.File) error { return unix.EOPNOTSUPP }
-	cancelled.copyRange = func(_, _ *os.File, _ int64, _ int) (int, error) { cancel(); return 1, nil }
+	cancelled.writeAt = func(_ *os.File, p []byte, _ int64) (int, error) { cancel(); return len(p), nil }
 	full := quickDisk()
 	full.clone = cancelled.clone
-	full.copyRange = func(_, _ *os.File, _ int64, _ int) (int, error) { return -1, unix.ENOSPC }
+	full.writeAt = func(*os.File, []byte, int64) (int, error) { return 0, unix.ENOSPC }
 	cases := map[string]disk{"cancelled": cancelled, "full": full}
 	for call, d := range faults(unix.EIO) {
 		if call != "write" && call != "syncDir" {

@@ -10,7 +10,8 @@ import (
 // disk holds the calls by which the store changes what is on disk. They are
 // fields so that tests can make each one fail, or end the process beside it.
 type disk struct {
-	write func(f *os.File, p []byte) (int, error)
+	write   func(f *os.File, p []byte) (int, error)
+	writeAt func(f *os.File, p []byte, off int64) (int, error)
 	// writeback starts writing n bytes at off to the disk and does not wait.
 	writeback func(f *os.File, off, n int64) error
 	sync      func(f *os.File) error
@@ -23,14 +24,14 @@ type disk struct {
 	syncDir  func(dir string) error
 	// tmpfile opens a file without a name in dir, with the mode that the
 	// user's umask leaves.
-	tmpfile   func(dir string) (*os.File, error)
-	clone     func(dst, src *os.File) error
-	copyRange func(dst, src *os.File, off int64, n int) (int, error)
+	tmpfile func(dir string) (*os.File, error)
+	clone   func(dst, src *os.File) error
 }
 
 func realDisk() disk {
 	return disk{
 		write:     (*os.File).Write,
+		writeAt:   (*os.File).WriteAt,
 		writeback: startWriteback,
 		sync:      (*os.File).Sync,
 		close:     (*os.File).Close,
@@ -42,11 +43,6 @@ func realDisk() disk {
 		tmpfile: openTmpfile,
 		clone: func(dst, src *os.File) error {
 			return os.NewSyscallError("ficlone", unix.IoctlFileClone(int(dst.Fd()), int(src.Fd())))
-		},
-		copyRange: func(dst, src *os.File, off int64, n int) (int, error) {
-			to := off
-			n, err := unix.CopyFileRange(int(src.Fd()), &off, int(dst.Fd()), &to, n, 0)
-			return n, os.NewSyscallError("copy_file_range", err)
 		},
 	}
 }
