@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"testing"
 	"time"
 
@@ -88,35 +87,6 @@ func TestActionKeyIsIdempotentAndTrue(t *testing.T) {
 	})
 }
 
-func TestActionRoundTrip(t *testing.T) {
-	s := openTest(t, t.TempDir())
-	art := putArtifact(t, s, func(f *os.File) error { return f.Truncate(100) })
-	key, preimage, err := ActionKey(map[string]string{"html": "<&>"})
-	must(t, err)
-	if _, err := s.Action(key); !errors.Is(err, ErrNotFound) || errors.Is(err, ErrCorrupt) {
-		t.Errorf("before: %v", err)
-	}
-	want := Action{
-		Key: key, Preimage: preimage, Artifact: art.Digest,
-		Blobs: []digest.Digest{putText(t, s, "a"), putText(t, s, "b")}, Result: []byte(`{"seconds":1.5,"text":"<\ufffd>"}`),
-		Created: time.Date(2031, 2, 3, 4, 5, 6, 7, time.UTC),
-	}
-	must(t, s.PutAction(t.Context(), want))
-	got, err := s.Action(key)
-	must(t, err)
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
-	}
-
-	replaced := Action{Key: key, Preimage: preimage}
-	must(t, s.PutAction(t.Context(), replaced))
-	got, err = s.Action(key)
-	must(t, err)
-	if got.Artifact != "" || got.Blobs != nil || got.Result != nil || time.Since(got.Created) > time.Hour {
-		t.Errorf("got %+v", got)
-	}
-}
-
 func TestActionUseIsNoted(t *testing.T) {
 	s := openTest(t, t.TempDir())
 	a := putAction(t, s, "?")
@@ -128,37 +98,6 @@ func TestActionUseIsNoted(t *testing.T) {
 	must(t, err)
 	if info, err := os.Stat(path); err != nil || time.Since(info.ModTime()) > time.Hour {
 		t.Errorf("%v, %v", info.ModTime(), err)
-	}
-}
-
-func TestPutActionRefuses(t *testing.T) {
-	s := openTest(t, t.TempDir())
-	key, preimage, err := ActionKey("q")
-	must(t, err)
-	gone := digest.FromString("gone")
-	for name, tc := range map[string]struct {
-		a    Action
-		want error
-	}{
-		"absent artifact":  {Action{Key: key, Preimage: preimage, Artifact: gone}, ErrNotFound},
-		"absent blob":      {Action{Key: key, Preimage: preimage, Blobs: []digest.Digest{gone}}, ErrNotFound},
-		"other preimage":   {Action{Key: gone, Preimage: preimage}, ErrMismatch},
-		"not canonical":    {Action{Key: digest.FromString(`"q" `), Preimage: []byte(`"q" `)}, ErrMismatch},
-		"huge":             {Action{Key: key, Preimage: preimage, Result: []byte(`"` + strings.Repeat("x", maxAction) + `"`)}, ErrTooLarge},
-		"result no JSON":   {Action{Key: key, Preimage: preimage, Result: []byte("{")}, nil},
-		"bad key":          {Action{Key: "sha256:..", Preimage: preimage}, nil},
-		"bad blob":         {Action{Key: key, Preimage: preimage, Blobs: []digest.Digest{"../x"}}, nil},
-		"impossible time":  {Action{Key: key, Preimage: preimage, Created: time.Date(12345, 1, 1, 0, 0, 0, 0, time.UTC)}, nil},
-		"without preimage": {Action{Key: key}, nil},
-	} {
-		t.Run(name, func(t *testing.T) {
-			check := unchanged(t, s)
-			err := s.PutAction(t.Context(), tc.a)
-			if err == nil || tc.want != nil && !errors.Is(err, tc.want) {
-				t.Errorf("got %v", err)
-			}
-			check()
-		})
 	}
 }
 

@@ -13,37 +13,32 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ArtifactWriter makes one artifact from a file that someone else writes. It
-// ends with Commit or Abort.
-type ArtifactWriter struct {
-	// Path is where the image goes: nothing is there, its directory is. What
-	// else is left in that directory is removed.
-	Path string
-
+// artifactWriter is the ArtifactWriter of a Store.
+type artifactWriter struct {
 	s     *Store
 	dir   string
+	path  string // of the image
 	ended bool
 }
 
-// NewArtifact begins an artifact. Nothing is visible before Commit.
-func (s *Store) NewArtifact() (*ArtifactWriter, error) {
+// NewArtifact implements [Artifacts].
+func (s *Store) NewArtifact() (ArtifactWriter, error) {
 	dir, err := s.tempName("artifact")
-	work := filepath.Join(dir, "work")
-	if err == nil {
-		err = os.MkdirAll(work, 0o777)
-	}
 	if err != nil {
+		return nil, fmt.Errorf("begin artifact: %w", err)
+	}
+	work := filepath.Join(dir, "work")
+	w := &artifactWriter{s: s, dir: dir, path: filepath.Join(work, imageName)}
+	if err := os.MkdirAll(work, 0o777); err != nil {
+		w.Abort()
 		return nil, fmt.Errorf("begin artifact: %w", Classify(err))
 	}
-	return &ArtifactWriter{Path: filepath.Join(work, imageName), s: s, dir: dir}, nil
+	return w, nil
 }
 
-// Commit takes the finished image, which must be a regular file with one name
-// that nobody writes to any more, hashes it, and makes it durable and
-// visible. Chunks of zeros become holes. An artifact that the store has
-// already is no error, and is the one returned. The writer has ended,
-// whatever Commit returns.
-func (w *ArtifactWriter) Commit(ctx context.Context, mediaType string) (Artifact, error) {
+func (w *artifactWriter) Path() string { return w.path }
+
+func (w *artifactWriter) Commit(ctx context.Context, mediaType string) (Artifact, error) {
 	defer w.Abort()
 	d, err := w.commit(ctx, mediaType)
 	if err != nil {
@@ -52,7 +47,7 @@ func (w *ArtifactWriter) Commit(ctx context.Context, mediaType string) (Artifact
 	return w.s.Artifact(d)
 }
 
-func (w *ArtifactWriter) commit(ctx context.Context, mediaType string) (digest.Digest, error) {
+func (w *artifactWriter) commit(ctx context.Context, mediaType string) (digest.Digest, error) {
 	if w.ended {
 		return "", errEnded
 	}
@@ -75,22 +70,20 @@ func (w *ArtifactWriter) commit(ctx context.Context, mediaType string) (digest.D
 }
 
 // assemble makes the artifact's directory of the image and its manifest.
-func (w *ArtifactWriter) assemble(object string, manifest []byte) error {
+func (w *artifactWriter) assemble(object string, manifest []byte) error {
 	if err := os.Mkdir(object, 0o777); err != nil {
 		return err
 	}
 	if err := w.s.writeSmall(filepath.Join(object, manifestName), manifest, readOnly); err != nil {
 		return err
 	}
-	if err := w.s.disk.rename(w.Path, filepath.Join(object, imageName), true); err != nil {
+	if err := w.s.disk.rename(w.path, filepath.Join(object, imageName), true); err != nil {
 		return err
 	}
 	return w.s.disk.syncDir(object)
 }
 
-// Abort gives up the artifact. It does nothing after Commit, so it can be
-// deferred.
-func (w *ArtifactWriter) Abort() {
+func (w *artifactWriter) Abort() {
 	if !w.ended {
 		w.ended = true
 		_ = removeTree(w.dir)
@@ -99,8 +92,8 @@ func (w *ArtifactWriter) Abort() {
 
 // sealImage hashes the image while it is being synced, and returns the
 // artifact manifest.
-func (w *ArtifactWriter) sealImage(ctx context.Context, mediaType string) ([]byte, error) {
-	f, size, err := openImage(w.Path)
+func (w *artifactWriter) sealImage(ctx context.Context, mediaType string) ([]byte, error) {
+	f, size, err := openImage(w.path)
 	if err != nil {
 		return nil, err
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -13,130 +12,8 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/opencontainers/go-digest"
 	"golang.org/x/sys/unix"
 )
-
-func TestBlobRoundTrip(t *testing.T) {
-	s := openTest(t, t.TempDir())
-	for _, text := range []string{"", "a", strings.Repeat("long ", 1<<16)} {
-		d := putText(t, s, text)
-		if d != digest.FromString(text) {
-			t.Errorf("digest %s", d)
-		}
-		b, err := s.ReadBlob(d, int64(len(text)))
-		if err != nil || string(b) != text {
-			t.Errorf("read %d bytes, %v", len(b), err)
-		}
-		f, err := s.OpenBlob(d)
-		must(t, err)
-		b, err = io.ReadAll(f)
-		if err != nil || string(b) != text {
-			t.Errorf("opened %d bytes, %v", len(b), err)
-		}
-		info, err := f.Stat()
-		if err != nil || info.Mode().Perm()&0o222 != 0 {
-			t.Errorf("mode %v, %v", info.Mode(), err)
-		}
-		must(t, f.Close())
-	}
-}
-
-func TestBlobAbsent(t *testing.T) {
-	s := openTest(t, t.TempDir())
-	_, openErr := s.OpenBlob(digest.FromString("x"))
-	_, readErr := s.ReadBlob(digest.FromString("x"), 10)
-	for _, err := range []error{openErr, readErr} {
-		if !errors.Is(err, ErrNotFound) || errors.Is(err, ErrCorrupt) {
-			t.Error(err)
-		}
-	}
-	must(t, s.QuarantineBlob(digest.FromString("x"), errors.New("why")))
-}
-
-func TestBadDigests(t *testing.T) {
-	s := openTest(t, t.TempDir())
-	hex := strings.Repeat("a", 64)
-	for _, d := range []string{
-		"", "sha256:", "sha256:" + hex[1:], "sha256:" + hex + "a", "sha256:" + strings.ToUpper(hex), hex,
-		"sha512:" + hex + hex, "sha256:../../../../etc/passwd", "sha256:" + hex[:62] + "/.", "sha256:" + hex[:63] + "\x00", "../" + hex,
-	} {
-		d := digest.Digest(d)
-		_, blobErr := s.OpenBlob(d)
-		_, layerErr := s.Layer(d)
-		_, artifactErr := s.Artifact(d)
-		_, actionErr := s.Action(d)
-		_, lockErr := s.Lock(t.Context(), "layer", d)
-		for _, err := range []error{blobErr, layerErr, artifactErr, actionErr, lockErr, s.QuarantineBlob(d, nil)} {
-			if err == nil || errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "invalid digest") {
-				t.Errorf("%q: %v", d, err)
-			}
-		}
-	}
-	if _, err := s.Lock(t.Context(), "../x", digest.FromString("x")); err == nil {
-		t.Error("bad kind of lock taken")
-	}
-}
-
-func TestBlobCommitChecks(t *testing.T) {
-	right := digest.FromString("text")
-	for name, tc := range map[string]struct {
-		want digest.Digest
-		size int64
-		ok   bool
-	}{
-		"nothing promised": {"", -1, true},
-		"all right":        {right, 4, true},
-		"wrong digest":     {digest.FromString("other"), 4, false},
-		"odd digest":       {"sha512:00", -1, false},
-		"too short":        {right, 5, false},
-		"too long":         {right, 3, false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := openTest(t, t.TempDir())
-			check := unchanged(t, s)
-			w, err := s.NewBlob()
-			must(t, err)
-			defer w.Abort()
-			_, err = io.WriteString(w, "text")
-			must(t, err)
-			err = w.Commit(t.Context(), tc.want, tc.size)
-			if tc.ok {
-				must(t, err)
-				return
-			}
-			if !errors.Is(err, ErrMismatch) {
-				t.Errorf("got %v", err)
-			}
-			check()
-		})
-	}
-}
-
-func TestBlobWriterEnds(t *testing.T) {
-	s := openTest(t, t.TempDir())
-	w, err := s.NewBlob()
-	must(t, err)
-	must(t, w.Commit(t.Context(), "", -1))
-	w.Abort()
-	if _, err := w.Write([]byte("x")); err == nil {
-		t.Error("wrote after the end")
-	}
-	if err := w.Commit(t.Context(), "", -1); err == nil {
-		t.Error("committed twice")
-	}
-	if _, err := s.ReadBlob(digest.FromString(""), 0); err != nil {
-		t.Error(err)
-	}
-
-	w, err = s.NewBlob()
-	must(t, err)
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := w.Commit(ctx, "", -1); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v", err)
-	}
-}
 
 func TestReadBlobFindsDamage(t *testing.T) {
 	const text = "the right text"
@@ -192,17 +69,6 @@ func quarantined(t *testing.T, s *Store) []string {
 	return names
 }
 
-func TestReadBlobLimit(t *testing.T) {
-	s := openTest(t, t.TempDir())
-	d := putText(t, s, "12345")
-	if _, err := s.ReadBlob(d, 4); !errors.Is(err, ErrTooLarge) || errors.Is(err, ErrNotFound) {
-		t.Errorf("got %v", err)
-	}
-	if _, err := s.ReadBlob(d, 5); err != nil {
-		t.Error(err)
-	}
-}
-
 func TestCommitReplacesBlobOfWrongSize(t *testing.T) {
 	s := openTest(t, t.TempDir())
 	d := putText(t, s, "whole")
@@ -213,18 +79,6 @@ func TestCommitReplacesBlobOfWrongSize(t *testing.T) {
 	}
 	if len(quarantined(t, s)) != 2 {
 		t.Errorf("quarantine holds %q", quarantined(t, s))
-	}
-}
-
-func TestCommitKeepsWhatIsThere(t *testing.T) {
-	s := openTest(t, t.TempDir())
-	d := putText(t, s, "same")
-	before, err := os.Stat(blobPath(t, s, d))
-	must(t, err)
-	putText(t, s, "same")
-	after, err := os.Stat(blobPath(t, s, d))
-	if err != nil || !os.SameFile(before, after) {
-		t.Errorf("replaced: %v", err)
 	}
 }
 

@@ -11,9 +11,8 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// BlobWriter writes one blob, hashing what passes. It ends with Commit or
-// Abort. It is not safe for concurrent use.
-type BlobWriter struct {
+// blobWriter is the BlobWriter of a Store.
+type blobWriter struct {
 	s    *Store
 	f    *os.File
 	sum  hash.Hash
@@ -25,17 +24,16 @@ type BlobWriter struct {
 // errEnded is what a writer returns after Commit or Abort.
 var errEnded = errors.New("writer has ended")
 
-// NewBlob begins a blob. Nothing is visible in the store before Commit.
-func (s *Store) NewBlob() (*BlobWriter, error) {
+// NewBlob implements [Blobs].
+func (s *Store) NewBlob() (BlobWriter, error) {
 	f, err := s.createTemp("blob")
 	if err != nil {
 		return nil, fmt.Errorf("begin blob: %w", Classify(err))
 	}
-	return &BlobWriter{s: s, f: f, sum: sha256.New(), out: writeback{disk: &s.disk, f: f}}, nil
+	return &blobWriter{s: s, f: f, sum: sha256.New(), out: writeback{disk: &s.disk, f: f}}, nil
 }
 
-// Write appends p. After an error the blob can only be aborted.
-func (w *BlobWriter) Write(p []byte) (int, error) {
+func (w *blobWriter) Write(p []byte) (int, error) {
 	if w.err != nil {
 		return 0, w.err
 	}
@@ -51,19 +49,13 @@ func (w *BlobWriter) Write(p []byte) (int, error) {
 	return n, w.err
 }
 
-// Size returns the number of bytes written.
-func (w *BlobWriter) Size() int64 { return w.size }
+func (w *blobWriter) Size() int64 { return w.size }
 
-// Digest returns the digest of the bytes written.
-func (w *BlobWriter) Digest() digest.Digest {
+func (w *blobWriter) Digest() digest.Digest {
 	return digest.NewDigest(digest.SHA256, w.sum)
 }
 
-// Commit makes the blob durable and visible. want and size say what it must
-// be; "" and -1 leave that open. Anything else is an [ErrMismatch], and
-// nothing is stored. A blob that the store has already is no error. The
-// writer has ended, whatever Commit returns.
-func (w *BlobWriter) Commit(ctx context.Context, want digest.Digest, size int64) error {
+func (w *blobWriter) Commit(ctx context.Context, want digest.Digest, size int64) error {
 	defer w.Abort()
 	if err := w.commit(ctx, want, size); err != nil {
 		return fmt.Errorf("commit blob %s: %w", w.Digest(), Classify(err))
@@ -71,7 +63,7 @@ func (w *BlobWriter) Commit(ctx context.Context, want digest.Digest, size int64)
 	return nil
 }
 
-func (w *BlobWriter) commit(ctx context.Context, want digest.Digest, size int64) error {
+func (w *blobWriter) commit(ctx context.Context, want digest.Digest, size int64) error {
 	got := w.Digest()
 	switch {
 	case w.err != nil:
@@ -89,9 +81,7 @@ func (w *BlobWriter) commit(ctx context.Context, want digest.Digest, size int64)
 	return w.s.publish(kindBlob, got, w.f.Name(), checkSize(w.size))
 }
 
-// Abort gives up the blob. It does nothing after Commit, so it can be
-// deferred.
-func (w *BlobWriter) Abort() {
+func (w *blobWriter) Abort() {
 	if errors.Is(w.err, errEnded) {
 		return
 	}

@@ -25,7 +25,7 @@ var puts = map[string]func(t *testing.T, s *Store) error{
 		w, err := s.NewArtifact()
 		must(t, err)
 		defer w.Abort()
-		must(t, os.WriteFile(w.Path, []byte("image"), 0o600))
+		must(t, os.WriteFile(w.Path(), []byte("image"), 0o600))
 		_, err = w.Commit(t.Context(), "application/x-test")
 		return err
 	},

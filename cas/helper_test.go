@@ -124,7 +124,7 @@ func putArtifact(t testing.TB, s *Store, write func(f *os.File) error) Artifact 
 	w, err := s.NewArtifact()
 	must(t, err)
 	defer w.Abort()
-	f, err := os.Create(w.Path)
+	f, err := os.Create(w.Path())
 	must(t, err)
 	must(t, write(f))
 	must(t, f.Close())

@@ -62,22 +62,18 @@ func incomplete(err error) error {
 	return err
 }
 
-// LayerWriter makes one unpacked layer. The caller writes Index and Pack in
-// any way (see [Classify] for the errors), never closes them, and ends with
-// Commit or Abort.
-type LayerWriter struct {
-	Index *os.File // open for reading and writing, empty at first
-	Pack  *os.File // likewise
-
-	s     *Store
-	dir   string
-	stop  func() error // ends the early writeback of Pack
-	ended bool
+// layerWriter is the LayerWriter of a Store.
+type layerWriter struct {
+	s           *Store
+	dir         string
+	index, pack *os.File
+	stop        func() error // ends the early writeback of pack
+	ended       bool
 }
 
-// NewLayer begins an unpacked layer. Nothing is visible before Commit.
-func (s *Store) NewLayer() (*LayerWriter, error) {
-	w := &LayerWriter{s: s}
+// NewLayer implements [Layers].
+func (s *Store) NewLayer() (LayerWriter, error) {
+	w := &layerWriter{s: s}
 	if err := w.begin(); err != nil {
 		w.Abort()
 		return nil, fmt.Errorf("begin layer: %w", Classify(err))
@@ -85,7 +81,7 @@ func (s *Store) NewLayer() (*LayerWriter, error) {
 	return w, nil
 }
 
-func (w *LayerWriter) begin() (err error) {
+func (w *layerWriter) begin() (err error) {
 	if w.dir, err = w.s.tempName("layer"); err != nil {
 		return err
 	}
@@ -93,20 +89,21 @@ func (w *LayerWriter) begin() (err error) {
 		return err
 	}
 	const flags = os.O_RDWR | os.O_CREATE | os.O_EXCL
-	if w.Index, err = os.OpenFile(filepath.Join(w.dir, indexName), flags, 0o666); err != nil {
+	if w.index, err = os.OpenFile(filepath.Join(w.dir, indexName), flags, 0o666); err != nil {
 		return err
 	}
-	if w.Pack, err = os.OpenFile(filepath.Join(w.dir, packName), flags, 0o666); err != nil {
+	if w.pack, err = os.OpenFile(filepath.Join(w.dir, packName), flags, 0o666); err != nil {
 		return err
 	}
-	w.stop = watchWriteback(&w.s.disk, w.Pack)
+	w.stop = watchWriteback(&w.s.disk, w.pack)
 	return nil
 }
 
-// Commit makes the layer durable and visible under diffID, which the caller
-// has verified. A layer that the store has already is no error. The writer
-// has ended, whatever Commit returns.
-func (w *LayerWriter) Commit(ctx context.Context, diffID digest.Digest) error {
+func (w *layerWriter) Index() *os.File { return w.index }
+
+func (w *layerWriter) Pack() *os.File { return w.pack }
+
+func (w *layerWriter) Commit(ctx context.Context, diffID digest.Digest) error {
 	defer w.Abort()
 	if err := w.commit(ctx, diffID); err != nil {
 		return fmt.Errorf("commit layer %.100s: %w", string(diffID), Classify(err))
@@ -114,7 +111,7 @@ func (w *LayerWriter) Commit(ctx context.Context, diffID digest.Digest) error {
 	return nil
 }
 
-func (w *LayerWriter) commit(ctx context.Context, diffID digest.Digest) error {
+func (w *layerWriter) commit(ctx context.Context, diffID digest.Digest) error {
 	if w.ended {
 		return errEnded
 	}
@@ -125,8 +122,8 @@ func (w *LayerWriter) commit(ctx context.Context, diffID digest.Digest) error {
 		return err
 	}
 	var files errgroup.Group
-	files.Go(func() error { return w.s.seal(w.Index, readOnly) })
-	files.Go(func() error { return w.s.seal(w.Pack, readOnly) })
+	files.Go(func() error { return w.s.seal(w.index, readOnly) })
+	files.Go(func() error { return w.s.seal(w.pack, readOnly) })
 	if err := files.Wait(); err != nil {
 		return err
 	}
@@ -139,9 +136,7 @@ func (w *LayerWriter) commit(ctx context.Context, diffID digest.Digest) error {
 	})
 }
 
-// Abort gives up the layer. It does nothing after Commit, so it can be
-// deferred.
-func (w *LayerWriter) Abort() {
+func (w *layerWriter) Abort() {
 	if w.ended {
 		return
 	}
@@ -149,7 +144,7 @@ func (w *LayerWriter) Abort() {
 	if w.stop != nil {
 		_ = w.stop()
 	}
-	for _, f := range []*os.File{w.Index, w.Pack} {
+	for _, f := range []*os.File{w.index, w.pack} {
 		if f != nil {
 			_ = f.Close()
 		}

@@ -14,40 +14,11 @@ func putLayer(t testing.TB, s *Store, diffID digest.Digest, index, pack string) 
 	w, err := s.NewLayer()
 	must(t, err)
 	defer w.Abort()
-	_, err = w.Index.WriteString(index)
+	_, err = w.Index().WriteString(index)
 	must(t, err)
-	_, err = w.Pack.WriteString(pack)
+	_, err = w.Pack().WriteString(pack)
 	must(t, err)
 	return w.Commit(t.Context(), diffID)
-}
-
-func TestLayerRoundTrip(t *testing.T) {
-	s := openTest(t, t.TempDir())
-	id := digest.FromString("tar")
-	if _, err := s.Layer(id); !errors.Is(err, ErrNotFound) || errors.Is(err, ErrCorrupt) {
-		t.Errorf("before: %v", err)
-	}
-	must(t, putLayer(t, s, id, "the index", "the pack"))
-	must(t, putLayer(t, s, id, "another", "too late"))
-	l, err := s.Layer(id)
-	must(t, err)
-	if l.DiffID != id || l.PackSize != int64(len("the pack")) {
-		t.Errorf("%+v", l)
-	}
-	for path, want := range map[string]string{l.Index: "the index", l.Pack: "the pack"} {
-		b, err := os.ReadFile(path)
-		info, statErr := os.Stat(path)
-		if err != nil || statErr != nil || string(b) != want || info.Mode().Perm()&0o222 != 0 {
-			t.Errorf("%s: %q, %v, %v", path, b, err, statErr)
-		}
-	}
-	must(t, s.QuarantineLayer(id, errors.New("index does not fit")))
-	if _, err := s.Layer(id); !errors.Is(err, ErrNotFound) {
-		t.Errorf("after quarantine: %v", err)
-	}
-	if q := quarantined(t, s); len(q) != 2 {
-		t.Errorf("quarantine holds %q", q)
-	}
 }
 
 func TestIncompleteLayerIsAbsentAndReplaced(t *testing.T) {
@@ -72,24 +43,6 @@ func TestIncompleteLayerIsAbsentAndReplaced(t *testing.T) {
 	}
 }
 
-func TestLayerAbortLeavesNothing(t *testing.T) {
-	s := openTest(t, t.TempDir())
-	check := unchanged(t, s)
-	w, err := s.NewLayer()
-	must(t, err)
-	_, err = w.Pack.WriteString("x")
-	must(t, err)
-	w.Abort()
-	w.Abort()
-	if err := w.Commit(t.Context(), digest.FromString("x")); err == nil {
-		t.Error("committed after abort")
-	}
-	if err := putLayer(t, s, "sha256:..", "i", "p"); err == nil {
-		t.Error("committed under a bad digest")
-	}
-	check()
-}
-
 func TestPackIsWrittenBackEarly(t *testing.T) {
 	started := make(chan extent)
 	d := realDisk()
@@ -101,7 +54,7 @@ func TestPackIsWrittenBackEarly(t *testing.T) {
 	w, err := s.NewLayer()
 	must(t, err)
 	defer w.Abort()
-	must(t, w.Pack.Truncate(2*writebackStep))
+	must(t, w.Pack().Truncate(2*writebackStep))
 	if got := <-started; got != (extent{0, 2 * writebackStep}) {
 		t.Errorf("writeback of %v", got)
 	}

@@ -29,6 +29,22 @@ func holdLock(dir string) error {
 	return readyUntilKilled()
 }
 
+func TestLockRefusesOddNames(t *testing.T) {
+	s := openTest(t, t.TempDir())
+	check := unchanged(t, s)
+	for _, kind := range []string{"", "../x", "a/b", "Layer", "x-y"} {
+		if _, err := s.Lock(t.Context(), kind, lockDigest); err == nil {
+			t.Errorf("took a lock of kind %q", kind)
+		}
+	}
+	for _, d := range []digest.Digest{"", "sha256:..", "sha512:00", digest.Digest("sha256:" + strings.ToUpper(lockDigest.Encoded()))} {
+		if _, err := s.Lock(t.Context(), "layer", d); err == nil || !strings.Contains(err.Error(), "invalid digest") {
+			t.Errorf("lock of %q: %v", d, err)
+		}
+	}
+	check()
+}
+
 func TestLockExcludesGoroutines(t *testing.T) {
 	dir := t.TempDir()
 	stores := []*Store{openTest(t, dir), openTest(t, dir)}

@@ -151,7 +151,7 @@ func TestFullDisk(t *testing.T) {
 	}
 	w, err := s.NewLayer()
 	must(t, err)
-	if _, err = w.Pack.Write(large); !errors.Is(Classify(err), ErrNoSpace) {
+	if _, err = w.Pack().Write(large); !errors.Is(Classify(err), ErrNoSpace) {
 		t.Errorf("pack: %v", err)
 	}
 	w.Abort()

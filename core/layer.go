@@ -110,13 +110,13 @@ func (l *layerPull) fromBlob(ctx context.Context) error {
 
 // unpack verifies and unpacks r, keeps it in blob if there is one, and
 // commits both. It returns the bytes read from r.
-func (l *layerPull) unpack(ctx context.Context, r io.Reader, blob *cas.BlobWriter) (int64, error) {
+func (l *layerPull) unpack(ctx context.Context, r io.Reader, blob cas.BlobWriter) (int64, error) {
 	out, err := l.e.Store.NewLayer()
 	if err != nil {
 		return 0, fmt.Errorf("unpack %s: %w", l.task, err)
 	}
 	defer out.Abort()
-	dst := unpack.Dest{Pack: out.Pack, Index: out.Index}
+	dst := unpack.Dest{Pack: out.Pack(), Index: out.Index()}
 	if blob != nil {
 		dst.Blob = blob
 	}

@@ -35,7 +35,7 @@ func (e *Engine) run(ctx context.Context, b *host.Builder, t *flattened, o Build
 	defer rec.finish()
 	req := &sdk.Request{
 		TreeDigest: t.digest.String(), Options: o.Options, Size: o.Size,
-		Output: w.Path, Scratch: filepath.Join(dir, "scratch"), Events: rec,
+		Output: w.Path(), Scratch: filepath.Join(dir, "scratch"), Events: rec,
 	}
 	if err := os.Mkdir(req.Scratch, 0o700); err != nil {
 		return cas.Artifact{}, nil, fmt.Errorf("make scratch directory: %w", err)

@@ -88,6 +88,19 @@ func OpenDir(t testing.TB) string {
 	return dir
 }
 
+// MemoryDir makes a directory on a filesystem in memory, where there is one,
+// and removes it with the test. It is for tests that make very many files and
+// have no use for a disk.
+func MemoryDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "banger-test-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
 func missing(t testing.TB, format string, args ...any) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {
