@@ -29,7 +29,11 @@ func (s *Store) NewArtifact() (ArtifactWriter, error) {
 	}
 	work := filepath.Join(dir, "work")
 	w := &artifactWriter{s: s, dir: dir, path: filepath.Join(work, imageName)}
-	if err := os.MkdirAll(work, 0o777); err != nil {
+	err = s.disk.mkdir(dir, 0o777)
+	if err == nil {
+		err = s.disk.mkdir(work, 0o777)
+	}
+	if err != nil {
 		w.Abort()
 		return nil, fmt.Errorf("begin artifact: %w", Classify(err))
 	}
@@ -71,7 +75,7 @@ func (w *artifactWriter) commit(ctx context.Context, mediaType string) (digest.D
 
 // assemble makes the artifact's directory of the image and its manifest.
 func (w *artifactWriter) assemble(object string, manifest []byte) error {
-	if err := os.Mkdir(object, 0o777); err != nil {
+	if err := w.s.disk.mkdir(object, 0o777); err != nil {
 		return err
 	}
 	if err := w.s.writeSmall(filepath.Join(object, manifestName), manifest, readOnly); err != nil {

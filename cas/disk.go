@@ -2,7 +2,9 @@ package cas
 
 import (
 	"errors"
+	"io/fs"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
@@ -10,6 +12,9 @@ import (
 // disk holds the calls by which the store changes what is on disk. They are
 // fields so that tests can make each one fail, or end the process beside it.
 type disk struct {
+	// create makes a new file, open for reading and writing.
+	create  func(path string) (*os.File, error)
+	mkdir   func(path string, perm fs.FileMode) error
 	write   func(f *os.File, p []byte) (int, error)
 	writeAt func(f *os.File, p []byte, off int64) (int, error)
 	// writeback starts writing n bytes at off to the disk and does not wait.
@@ -25,11 +30,17 @@ type disk struct {
 	// tmpfile opens a file without a name in dir, with the mode that the
 	// user's umask leaves.
 	tmpfile func(dir string) (*os.File, error)
-	clone   func(dst, src *os.File) error
+	// link gives f, which has no name, one.
+	link  func(f *os.File, path string) error
+	clone func(dst, src *os.File) error
 }
 
 func realDisk() disk {
 	return disk{
+		create: func(path string) (*os.File, error) {
+			return os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+		},
+		mkdir:     os.Mkdir,
 		write:     (*os.File).Write,
 		writeAt:   (*os.File).WriteAt,
 		writeback: startWriteback,
@@ -41,6 +52,7 @@ func realDisk() disk {
 		},
 		syncDir: syncDir,
 		tmpfile: openTmpfile,
+		link:    linkOpen,
 		clone: func(dst, src *os.File) error {
 			return os.NewSyscallError("ficlone", unix.IoctlFileClone(int(dst.Fd()), int(src.Fd())))
 		},
@@ -90,4 +102,31 @@ func syncDir(dir string) error {
 
 func openTmpfile(dir string) (*os.File, error) {
 	return os.OpenFile(dir, os.O_RDWR|unix.O_TMPFILE, 0o666)
+}
+
+func linkOpen(f *os.File, path string) error {
+	err := unix.Linkat(unix.AT_FDCWD, procPath(f), unix.AT_FDCWD, path, unix.AT_SYMLINK_FOLLOW)
+	if err != nil {
+		return &os.LinkError{Op: "linkat", Old: f.Name(), New: path, Err: err}
+	}
+	return nil
+}
+
+// makeDirs makes the directory at path with all its parents, as far as they
+// are not there, and each name that it makes durable.
+func (d *disk) makeDirs(path string) error {
+	err := d.mkdir(path, 0o777)
+	if absent(err) {
+		if err := d.makeDirs(filepath.Dir(path)); err != nil {
+			return err
+		}
+		err = d.mkdir(path, 0o777)
+	}
+	if err == nil {
+		return d.syncDir(filepath.Dir(path))
+	}
+	if info, statErr := os.Stat(path); statErr == nil && info.IsDir() {
+		return nil // mkdir may have another complaint than that
+	}
+	return err
 }

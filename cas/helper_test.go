@@ -23,7 +23,7 @@ import (
 var helpers = map[string]func(dir string) error{
 	"hold session": holdSession,
 	"hold lock":    holdLock,
-	"commit":       commitAndDie,
+	"steps":        stepsAndDie,
 	"build once":   buildOnce,
 	"copy out":     copyOutAndDie,
 }

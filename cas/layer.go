@@ -85,17 +85,17 @@ func (w *layerWriter) begin() (err error) {
 	if w.dir, err = w.s.tempName("layer"); err != nil {
 		return err
 	}
-	if err := os.Mkdir(w.dir, 0o777); err != nil {
+	d := &w.s.disk
+	if err := d.mkdir(w.dir, 0o777); err != nil {
 		return err
 	}
-	const flags = os.O_RDWR | os.O_CREATE | os.O_EXCL
-	if w.index, err = os.OpenFile(filepath.Join(w.dir, indexName), flags, 0o666); err != nil {
+	if w.index, err = d.create(filepath.Join(w.dir, indexName)); err != nil {
 		return err
 	}
-	if w.pack, err = os.OpenFile(filepath.Join(w.dir, packName), flags, 0o666); err != nil {
+	if w.pack, err = d.create(filepath.Join(w.dir, packName)); err != nil {
 		return err
 	}
-	w.stop = watchWriteback(&w.s.disk, w.pack)
+	w.stop = watchWriteback(d, w.pack)
 	return nil
 }
 

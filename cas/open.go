@@ -69,19 +69,42 @@ func (s *Store) startWriting(ctx context.Context) error {
 	return s.startSession(ctx)
 }
 
-// makeLayout makes what is not there of the store's directories and files.
-func (s *Store) makeLayout() error {
+// layoutDirs are the directories of a store, relative to it.
+func layoutDirs() []string {
+	dirs := []string{"tmp", "locks", "quarantine"}
 	for _, k := range []kind{kindBlob, kindLayer, kindArtifact, kindAction} {
-		if err := os.MkdirAll(s.path(k.dir()), 0o777); err != nil {
-			return err
-		}
+		dirs = append(dirs, k.dir())
 	}
-	for _, name := range []string{"tmp", "locks", "quarantine"} {
-		if err := os.MkdirAll(s.path(name), 0o777); err != nil {
+	return dirs
+}
+
+// makeLayout makes what is not there of the store's directories.
+func (s *Store) makeLayout() error {
+	for _, name := range layoutDirs() {
+		if err := s.disk.makeDirs(s.path(name)); err != nil {
 			return err
 		}
 	}
 	spread(s.path("tmp"))
+	return s.syncLayout()
+}
+
+// syncLayout sees to it that the names of the store's directories are on the
+// disk, whoever made them: what is committed below a directory is lost with
+// it. index.json is made after that, so where it is there is nothing to do.
+func (s *Store) syncLayout() error {
+	if _, err := os.Lstat(s.path("index.json")); !absent(err) {
+		return err
+	}
+	parents := map[string]bool{}
+	for _, name := range layoutDirs() {
+		parents[filepath.Dir(s.path(name))] = true
+	}
+	for dir := range parents {
+		if err := s.disk.syncDir(dir); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

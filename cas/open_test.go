@@ -140,7 +140,7 @@ func holdSession(dir string) error {
 	if err != nil {
 		return err
 	}
-	tmp, _, err := s.TempDir("stage-")
+	tmp, _, err := s.TempDir("stage")
 	if err != nil {
 		return err
 	}
@@ -194,7 +194,7 @@ func TestTempDirGoesWhateverIsInIt(t *testing.T) {
 		s := openTest(t, filepath.Join(dir, "store"))
 		outside := filepath.Join(dir, "outside")
 		must(t, os.Mkdir(outside, 0o500))
-		tmp, remove, err := s.TempDir("stage-")
+		tmp, remove, err := s.TempDir("stage")
 		must(t, err)
 		if info, err := os.Stat(tmp); err != nil || info.Mode().Perm() != 0o700 {
 			t.Fatalf("mode %v, %v", info.Mode(), err)

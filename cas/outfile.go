@@ -46,7 +46,7 @@ func newOutFile(d *disk, target string) (*outFile, error) {
 func (o *outFile) openHidden() error {
 	for range maxTries {
 		temp := hiddenName(o.target)
-		f, err := os.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+		f, err := o.disk.create(temp)
 		if err != nil {
 			return err
 		}
@@ -74,9 +74,8 @@ func (o *outFile) commit(fsync bool) error {
 	}
 	if o.temp == "" {
 		temp := hiddenName(o.target)
-		err := unix.Linkat(unix.AT_FDCWD, procPath(o.f), unix.AT_FDCWD, temp, unix.AT_SYMLINK_FOLLOW)
-		if err != nil {
-			return &os.LinkError{Op: "linkat", Old: o.f.Name(), New: temp, Err: err}
+		if err := o.disk.link(o.f, temp); err != nil {
+			return err
 		}
 		o.temp = temp
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/opencontainers/go-digest"
+	"golang.org/x/sys/unix"
 )
 
 // What seal leaves of the mode that the creator's umask allowed.
@@ -33,7 +34,7 @@ func (s *Store) seal(f *os.File, mask fs.FileMode) (err error) {
 
 // writeSmall makes a sealed file at path, which must not exist.
 func (s *Store) writeSmall(path string, content []byte, mask fs.FileMode) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	f, err := s.disk.create(path)
 	if err != nil {
 		return err
 	}
@@ -81,7 +82,7 @@ func (s *Store) settle(temp, place string) error {
 }
 
 // replaceFile puts content at path, atomically and durably, whatever was
-// there.
+// there. After an error path is as it was.
 func (s *Store) replaceFile(path string, content []byte, mask fs.FileMode) error {
 	temp, err := s.tempName("file")
 	if err != nil {
@@ -91,10 +92,39 @@ func (s *Store) replaceFile(path string, content []byte, mask fs.FileMode) error
 	if err := s.writeSmall(temp, content, mask); err != nil {
 		return err
 	}
-	if err := s.disk.rename(temp, path, true); err != nil {
+	takeBack, err := s.trade(temp, path)
+	if err != nil {
 		return err
 	}
-	return s.disk.syncDir(filepath.Dir(path))
+	if err := s.disk.syncDir(filepath.Dir(path)); err != nil {
+		return errors.Join(err, takeBack())
+	}
+	return nil
+}
+
+// trade moves temp to path. A file that is there takes temp's name, where the
+// filesystem can exchange two; takeBack then undoes it.
+func (s *Store) trade(temp, path string) (takeBack func() error, err error) {
+	for range maxTries {
+		err = s.disk.rename(temp, path, false)
+		if err == nil {
+			return func() error { return s.disk.rename(path, temp, false) }, nil
+		}
+		if !errors.Is(err, fs.ErrExist) {
+			return nil, err
+		}
+		err = s.disk.exchange(temp, path)
+		if err == nil {
+			return func() error { return s.disk.exchange(temp, path) }, nil
+		}
+		if !absent(err) { // else it has gone meanwhile
+			break
+		}
+	}
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) {
+		return func() error { return nil }, s.disk.rename(temp, path, true)
+	}
+	return nil, err
 }
 
 // checkSize is a valid for objects that are one file of a known size.

@@ -26,7 +26,7 @@ func (s *Store) startSession(ctx context.Context) error {
 		return err
 	}
 	s.lease, s.session = lease, dir
-	err = os.Mkdir(dir, 0o700)
+	err = s.disk.mkdir(dir, 0o700)
 	if err == nil {
 		err = s.makeOCILayout()
 	}
@@ -95,18 +95,18 @@ func (s *Store) createTemp(what string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+	return s.disk.create(name)
 }
 
-// TempDir makes a private directory (mode 0700) in the session's directory;
-// pattern is that of [os.MkdirTemp]. remove takes it away with everything in
-// it, directories without any permission included; Close and, after a crash,
-// the next Open do the same.
-func (s *Store) TempDir(pattern string) (dir string, remove func(), err error) {
-	if s.denied != nil {
-		return "", nil, fmt.Errorf("make temporary directory: %w", s.denied)
+// TempDir makes a private directory (mode 0700) in the session's directory,
+// whose name begins with what. remove takes it away with everything in it,
+// directories without any permission included; Close and, after a crash, the
+// next Open do the same.
+func (s *Store) TempDir(what string) (dir string, remove func(), err error) {
+	dir, err = s.tempName(what)
+	if err == nil {
+		err = s.disk.mkdir(dir, 0o700)
 	}
-	dir, err = os.MkdirTemp(s.session, pattern)
 	if err != nil {
 		return "", nil, fmt.Errorf("make temporary directory: %w", Classify(err))
 	}

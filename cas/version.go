@@ -38,7 +38,7 @@ func hasVersion(dir string) (bool, error) {
 // writeVersion makes dir a store. VERSION is the first name to appear in it,
 // so what else is there without a VERSION is not ours.
 func (s *Store) writeVersion() error {
-	if err := os.MkdirAll(s.dir, 0o777); err != nil {
+	if err := s.disk.makeDirs(s.dir); err != nil {
 		return err
 	}
 	name, err := foreignName(s.dir)
@@ -61,7 +61,7 @@ func (s *Store) writeVersion() error {
 	if err := s.disk.rename(temp, s.path("VERSION"), true); err != nil {
 		return err
 	}
-	return errors.Join(s.disk.syncDir(s.dir), s.disk.syncDir(filepath.Dir(s.dir)))
+	return s.disk.syncDir(s.dir)
 }
 
 // foreignName returns a name in dir that does not belong to an empty

@@ -76,7 +76,7 @@ func (e *Engine) ask(b *host.Builder, manifest digest.Digest, o BuildOptions) (*
 
 // runner finds what staging can do here for this process.
 func (e *Engine) runner() (*stage.Capabilities, error) {
-	dir, remove, err := e.Store.TempDir("probe-")
+	dir, remove, err := e.Store.TempDir("probe")
 	if err != nil {
 		return nil, fmt.Errorf("probe staging: %w", err)
 	}

@@ -41,7 +41,7 @@ func (e *Engine) open(ctx context.Context, im Image) (*opened, error) {
 		}
 		opts.Platform = p
 	}
-	dir, remove, err := e.Store.TempDir("source-")
+	dir, remove, err := e.Store.TempDir("source")
 	if err != nil {
 		return nil, fmt.Errorf("open image %s: %w", im.Ref, err)
 	}

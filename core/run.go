@@ -26,7 +26,7 @@ func (e *Engine) run(ctx context.Context, b *host.Builder, t *flattened, o Build
 		return cas.Artifact{}, nil, fmt.Errorf("make artifact: %w", err)
 	}
 	defer w.Abort()
-	dir, remove, err := e.Store.TempDir("build-")
+	dir, remove, err := e.Store.TempDir("build")
 	if err != nil {
 		return cas.Artifact{}, nil, fmt.Errorf("make scratch directory: %w", err)
 	}
