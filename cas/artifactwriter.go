@@ -2,6 +2,7 @@ package cas
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -84,7 +85,7 @@ func (w *artifactWriter) assemble(object string, manifest []byte) error {
 	if err := w.s.disk.rename(w.path, filepath.Join(object, imageName), true); err != nil {
 		return err
 	}
-	return w.s.disk.syncDir(object)
+	return errors.Join(w.s.owner.takeDir(object), w.s.disk.syncDir(object))
 }
 
 func (w *artifactWriter) Abort() {
@@ -99,6 +100,10 @@ func (w *artifactWriter) Abort() {
 func (w *artifactWriter) sealImage(ctx context.Context, mediaType string) ([]byte, error) {
 	f, size, err := openImage(w.path)
 	if err != nil {
+		return nil, err
+	}
+	if err := w.s.owner.take(f); err != nil {
+		_ = f.Close()
 		return nil, err
 	}
 	m := manifest{ChunkSize: chunkSize, MediaType: mediaType, Size: size}

@@ -23,8 +23,9 @@ import (
 
 // Store is an open store. Its methods may be called from several goroutines.
 type Store struct {
-	dir  string
-	disk disk
+	dir   string
+	disk  disk
+	owner *owner // of what is put into the store; nil: whoever does
 
 	lock    *os.File // shared flock on locks/store; nil where it could not be had
 	session string   // tmp/SESSION; "" in a store that cannot be written

@@ -64,6 +64,8 @@ func Classify(err error) error {
 		return hint.With(fmt.Errorf("%w: %w", ErrNoSpace, err), "free space on the store's filesystem, or use another store")
 	case errors.Is(err, unix.EROFS), errors.Is(err, fs.ErrPermission):
 		return hint.With(fmt.Errorf("%w: %w", ErrReadOnly, err), "use a store that you may write to")
+	case errors.Is(err, unix.EXDEV):
+		return hint.With(err, "keep all directories of the store on one filesystem")
 	default:
 		return err
 	}

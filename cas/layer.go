@@ -2,6 +2,7 @@ package cas
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -127,7 +128,7 @@ func (w *layerWriter) commit(ctx context.Context, diffID digest.Digest) error {
 	if err := files.Wait(); err != nil {
 		return err
 	}
-	if err := w.s.disk.syncDir(w.dir); err != nil {
+	if err := errors.Join(w.s.owner.takeDir(w.dir), w.s.disk.syncDir(w.dir)); err != nil {
 		return err
 	}
 	return w.s.publish(kindLayer, diffID, w.dir, func(path string) error {

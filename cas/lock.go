@@ -46,6 +46,10 @@ func (s *Store) lockName(ctx context.Context, name string, onWait ...func()) (un
 	if err != nil {
 		return nil, fmt.Errorf("lock %s: %w", name, Classify(err))
 	}
+	if err := s.owner.take(f); err != nil {
+		unlockFile(f)
+		return nil, fmt.Errorf("lock %s: %w", name, Classify(err))
+	}
 	var once sync.Once
 	return func() { once.Do(func() { unlockFile(f) }) }, nil
 }

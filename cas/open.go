@@ -18,6 +18,8 @@ import (
 // what it holds can be read, and what would write returns [ErrReadOnly] or
 // [ErrNoSpace]; see [Store.Writable].
 //
+// What root puts into another user's store belongs to that user.
+//
 // The store is held with a shared lock until Close. What processes that died
 // left in tmp is removed.
 func Open(ctx context.Context, dir string) (*Store, error) {
@@ -42,6 +44,7 @@ func (s *Store) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.owner = findOwner(s.dir)
 	if !found {
 		if err := s.writeVersion(); err != nil {
 			return Classify(err)
@@ -86,7 +89,7 @@ func (s *Store) makeLayout() error {
 		}
 	}
 	spread(s.path("tmp"))
-	return s.syncLayout()
+	return errors.Join(s.takeLayout(), s.syncLayout())
 }
 
 // syncLayout sees to it that the names of the store's directories are on the
@@ -119,5 +122,8 @@ func (s *Store) lockShared(ctx context.Context) error {
 		return nil
 	}
 	s.lock = f
+	if err == nil && s.denied == nil {
+		err = s.owner.take(f)
+	}
 	return err
 }

@@ -26,7 +26,7 @@ func (s *Store) seal(f *os.File, mask fs.FileMode) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := f.Chmod(info.Mode() & mask); err != nil {
+	if err := errors.Join(s.owner.take(f), f.Chmod(info.Mode()&mask)); err != nil {
 		return err
 	}
 	return s.disk.sync(f)
