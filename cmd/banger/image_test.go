@@ -40,12 +40,9 @@ var images = map[string]func() []ocitest.Layer{
 			tt.Device("dev-null", '3', 1, 3),
 		), Compression: ocitest.Gzip}}
 	},
-	"large": func() []ocitest.Layer {
-		body := make([]byte, 3<<20)
-		_, _ = rand.NewChaCha8([32]byte{}).Read(body)
-		return []ocitest.Layer{{Tar: tt.Join(tt.File("noise", string(body))), Compression: ocitest.Gzip}}
-	},
-	"slow": slowImage,
+	"mixed": mixedImage,
+	"large": func() []ocitest.Layer { return []ocitest.Layer{noise()} },
+	"slow":  slowImage,
 
 	"truncated": func() []ocitest.Layer {
 		return damaged(func(b []byte) []byte { return b[:len(b)/2] })
@@ -79,6 +76,28 @@ func bad(entries ...[]byte) func() []ocitest.Layer {
 
 func damaged(how func([]byte) []byte) []ocitest.Layer {
 	return []ocitest.Layer{{Tar: tt.Join(tt.File("a", strings.Repeat("all work and no play ", 1000))), Compression: ocitest.Gzip, Damage: how}}
+}
+
+// noise is a layer that nothing compresses.
+func noise() ocitest.Layer {
+	body := make([]byte, 3<<20)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(body)
+	return ocitest.Layer{Tar: tt.Join(tt.File("noise", string(body))), Compression: ocitest.Gzip}
+}
+
+// mixedImage has something of everything: a large file, many small ones, and
+// owners, in layers of their own.
+func mixedImage() []ocitest.Layer {
+	var small bytes.Buffer
+	for i := range 300 {
+		small.Write(tt.File(fmt.Sprintf("usr/share/%03d", i), strings.Repeat(fmt.Sprint(i), 100*i)))
+	}
+	owned := tt.Entry(tt.Header{Name: "bin/su", Mode: 0o4755, UID: 1000, GID: 42, MTime: tt.MTime}, "suid")
+	return []ocitest.Layer{
+		noise(),
+		{Tar: tt.Join(small.Bytes()), Compression: ocitest.Zstd},
+		{Tar: tt.Join(owned), Compression: ocitest.Plain},
+	}
 }
 
 // slowImage takes mkfs seconds: very many names in one directory, in which it
