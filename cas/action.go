@@ -51,8 +51,10 @@ func (s *Store) Action(key digest.Digest) (Action, error) {
 	if err := s.holds(a); err != nil {
 		return Action{}, fmt.Errorf("find action %s: it names %w", key, err)
 	}
-	now := time.Now()
-	_ = os.Chtimes(path, now, now)
+	if !errors.Is(s.denied, ErrReadOnly) {
+		now := time.Now()
+		_ = os.Chtimes(path, now, now)
+	}
 	return a, nil
 }
 

@@ -74,9 +74,11 @@ func (e *Engine) ask(b *host.Builder, manifest digest.Digest, o BuildOptions) (*
 	return q, nil
 }
 
-// runner finds what staging can do here for this process.
+// runner finds what staging can do here for this process. A store that cannot
+// be written has nothing staged in it: any answer that is true of this process
+// then leads to an image that it could have made.
 func (e *Engine) runner() (*stage.Capabilities, error) {
-	dir, remove, err := e.Store.TempDir("probe")
+	dir, _, remove, err := e.tempDir("probe")
 	if err != nil {
 		return nil, fmt.Errorf("probe staging: %w", err)
 	}

@@ -78,12 +78,16 @@ func (f fake) Build(ctx context.Context, req *sdk.Request) error {
 func withFakes(t *testing.T) (*Engine, *recorded) {
 	t.Helper()
 	e, log := newEngine(t)
+	e.Host = host.New(host.Config{Bundled: fakeBuilders(), ToolPath: "/usr/bin:/bin", TempDir: t.TempDir(), Cache: DescribeCache(e.Store)})
+	return e, log
+}
+
+func fakeBuilders() map[string]host.Bundled {
 	bundled := make(map[string]host.Bundled)
 	for name := range fakeInputs {
 		bundled[name] = host.Bundled{Path: "/proc/self/exe", Args: []string{"fake-builder", name}}
 	}
-	e.Host = host.New(host.Config{Bundled: bundled, ToolPath: "/usr/bin:/bin", TempDir: t.TempDir(), Cache: DescribeCache(e.Store)})
-	return e, log
+	return bundled
 }
 
 func TestBuildFromEachInput(t *testing.T) {

@@ -19,6 +19,9 @@ import (
 type Config struct {
 	Store *cas.Store
 	Host  *host.Host
+	// TempDir takes temporary files where the store cannot be written; "" has
+	// what needs one fail there.
+	TempDir string
 	// Source is the template for opening images; Platform, TempDir and Cached
 	// are the Engine's to fill in.
 	Source source.Options

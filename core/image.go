@@ -20,15 +20,15 @@ type Image struct {
 	ContainPaths bool
 }
 
-// opened is a resolved image and the temporary directory its source uses.
+// opened is a resolved image and the temporary directory its source may use.
 type opened struct {
 	source.Image
-	remove func()
+	temp *lateDir
 }
 
 func (o *opened) close() {
 	_ = o.Close()
-	o.remove()
+	o.temp.remove()
 }
 
 // open resolves im to one manifest. Nothing but manifests is read.
@@ -41,21 +41,18 @@ func (e *Engine) open(ctx context.Context, im Image) (*opened, error) {
 		}
 		opts.Platform = p
 	}
-	dir, remove, err := e.Store.TempDir("source")
-	if err != nil {
-		return nil, fmt.Errorf("open image %s: %w", im.Ref, err)
-	}
-	opts.TempDir = dir
+	temp := e.lateDir("source")
+	opts.TempDir = temp.get
 	opts.Cached = e.cachedManifest
 	src, err := source.Open(ctx, im.Ref, opts)
 	if err != nil {
-		remove()
-		return nil, err
+		temp.remove()
+		return nil, temp.classify(err)
 	}
 	if p := src.Manifest().Platform; im.Platform == "" && p != (source.Platform{}) && !source.HostPlatform().Matches(p) {
 		e.Events.Log(sdk.LogWarn, fmt.Sprintf("image %s is for %s, and this host is %s", src.Name(), p, source.HostPlatform()))
 	}
-	return &opened{src, remove}, nil
+	return &opened{src, temp}, nil
 }
 
 // maxManifest bounds a manifest in bytes. Registries are told to accept at

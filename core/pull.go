@@ -89,11 +89,23 @@ func (e *Engine) pull(ctx context.Context, src *opened, blobs bool) (*Pulled, er
 	}
 	p.FetchedBytes = fetched
 	for _, raw := range slices.Concat(m.Indexes, [][]byte{m.Raw}) {
-		if _, err := e.Store.PutBlob(ctx, raw); err != nil {
-			return nil, fmt.Errorf("keep manifest: %w", err)
+		if err := e.keepManifest(ctx, raw); err != nil {
+			return nil, err
 		}
 	}
 	return p, nil
+}
+
+// keepManifest writes what is not there yet, so that an image that is there
+// can be pulled into a store that cannot be written.
+func (e *Engine) keepManifest(ctx context.Context, raw []byte) error {
+	if _, ok := e.cachedManifest(digest.FromBytes(raw), int64(len(raw))); ok {
+		return nil
+	}
+	if _, err := e.Store.PutBlob(ctx, raw); err != nil {
+		return fmt.Errorf("keep manifest: %w", err)
+	}
+	return nil
 }
 
 // config returns the image's config, from the store if it is there.

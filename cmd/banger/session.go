@@ -47,7 +47,7 @@ func openSession(c *cli.Context) (*session, error) {
 		return nil, errors.Join(err, store.Close())
 	}
 	engine := core.New(core.Config{
-		Store: store, Host: h, Limits: limits, Events: u,
+		Store: store, Host: h, Limits: limits, Events: u, TempDir: os.TempDir(),
 		Source: source.Options{
 			Keychain:   keychain(),
 			UserAgent:  "banger/" + version(),

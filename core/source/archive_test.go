@@ -49,7 +49,7 @@ func openBytes(t testing.TB, b []byte) (*archive, error) {
 	if err := os.WriteFile(path, b, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	a, err := openArchive(t.Context(), path, t.TempDir())
+	a, err := openArchive(t.Context(), path, Options{})
 	if err == nil {
 		t.Cleanup(func() { _ = a.Close() })
 	}
@@ -214,7 +214,7 @@ func TestArchiveContext(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := openArchive(ctx, path, t.TempDir()); !errors.Is(err, context.Canceled) {
+	if _, err := openArchive(ctx, path, Options{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want context.Canceled", err)
 	}
 }

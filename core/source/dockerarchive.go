@@ -34,7 +34,7 @@ func openDockerArchive(ctx context.Context, r Reference, o Options) (Image, erro
 	if err != nil {
 		return nil, err
 	}
-	a, err := openArchive(ctx, path, o.TempDir)
+	a, err := openArchive(ctx, path, o)
 	if err != nil {
 		return nil, err
 	}

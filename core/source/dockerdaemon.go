@@ -20,7 +20,7 @@ func openDaemon(ctx context.Context, r Reference, o Options) (Image, error) {
 	if err != nil {
 		return nil, daemonError(err)
 	}
-	f, err := spool(o.TempDir, func(w io.Writer) error { return c.Save(ctx, id, o.Platform.String(), w) })
+	f, err := o.spool(func(w io.Writer) error { return c.Save(ctx, id, o.Platform.String(), w) })
 	if err != nil {
 		return nil, daemonError(err)
 	}

@@ -1,6 +1,8 @@
 package source_test
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -87,5 +89,54 @@ func TestDockerDaemonErrors(t *testing.T) {
 	err := wantError(t, "docker-daemon:x", gone, source.ErrNetwork, "was not reached")
 	if !strings.Contains(hint.Of(err), "start the docker daemon") {
 		t.Errorf("hint %q", hint.Of(err))
+	}
+}
+
+// TestDaemonEndsEarly cuts what the daemon saves, where the connection tells
+// nothing of it: chunked, or with the end of the connection.
+func TestDaemonEndsEarly(t *testing.T) {
+	var whole bytes.Buffer
+	f, err := os.Open(alpineArchive(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(&whole, z); err != nil {
+		t.Fatal(err)
+	}
+	for _, keep := range []int{0, 100, 512 + 100, whole.Len() / 2, whole.Len() - 4096} {
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "/json") {
+				_, _ = fmt.Fprintf(w, `{"Id":%q}`, alpineConfig)
+				return
+			}
+			w.(http.Flusher).Flush()
+			_, _ = w.Write(whole.Bytes()[:keep])
+		}))
+		im, err := source.Open(t.Context(), "docker-daemon:alpine:3.11", source.Options{TempDir: in(t.TempDir()), DockerHost: "tcp://" + srv.Listener.Addr().String()})
+		if err == nil {
+			// Then only what does not belong to the image is missing.
+			for i := range im.Manifest().Layers {
+				r, openErr := im.OpenLayer(t.Context(), i)
+				if openErr != nil {
+					t.Fatal(openErr)
+				}
+				if n, err := io.Copy(io.Discard, r); err != nil || n != im.Manifest().Layers[i].Size {
+					t.Errorf("%d bytes kept: layer of %d bytes, %v", keep, n, err)
+				}
+				_ = r.Close()
+			}
+			_ = im.Close()
+		} else if !errors.Is(err, source.ErrInvalid) && !errors.Is(err, source.ErrNotFound) {
+			t.Errorf("%d bytes kept: %v", keep, err)
+		}
+		if keep < whole.Len()-4096 && err == nil {
+			t.Errorf("%d of %d bytes are an image", keep, whole.Len())
+		}
+		srv.Close()
 	}
 }

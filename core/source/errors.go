@@ -23,6 +23,9 @@ var (
 	// ErrInvalid: the image is malformed, lies about itself, or is of a kind
 	// that cannot be unpacked.
 	ErrInvalid = errors.New("invalid image")
+	// ErrTemporary: the copy of an archive that is needed meanwhile could not
+	// be written to the directory for temporary files.
+	ErrTemporary = errors.New("keep temporary copy")
 )
 
 type rateLimit struct{}

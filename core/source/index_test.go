@@ -172,7 +172,7 @@ func TestIndexNestingIsBounded(t *testing.T) {
 // wantInvalid opens ref for arm64 and wants an ErrInvalid with that text.
 func wantInvalid(t *testing.T, ref, text string) {
 	t.Helper()
-	im, err := source.Open(t.Context(), ref, source.Options{Platform: platform(t, "arm64"), TempDir: t.TempDir()})
+	im, err := source.Open(t.Context(), ref, source.Options{Platform: platform(t, "arm64"), TempDir: in(t.TempDir())})
 	if err == nil {
 		_ = im.Close()
 	}

@@ -19,8 +19,8 @@ import (
 // wantError opens ref and wants an error of that kind with that text.
 func wantError(t *testing.T, ref string, o source.Options, kind error, text string) error {
 	t.Helper()
-	if o.TempDir == "" {
-		o.TempDir = t.TempDir()
+	if o.TempDir == nil {
+		o.TempDir = in(t.TempDir())
 	}
 	im, err := source.Open(t.Context(), ref, o)
 	if err == nil {
@@ -29,7 +29,8 @@ func wantError(t *testing.T, ref string, o source.Options, kind error, text stri
 	if !errors.Is(err, kind) || !strings.Contains(err.Error(), text) {
 		t.Fatalf("%s: error %v, want %v with %q", ref, err, kind, text)
 	}
-	if left, err := os.ReadDir(o.TempDir); err != nil || len(left) > 0 {
+	dir, _ := o.TempDir()
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 		t.Errorf("left in the temporary directory: %v, %v", left, err)
 	}
 	return err

@@ -191,11 +191,16 @@ const (
 	alpineDiffID = "sha256:beee9f30bc1f711043e78d4a2be0668955d4b761d587d6f60c2c8dc081efb203"
 )
 
+// in returns an Options.TempDir.
+func in(dir string) func() (string, error) {
+	return func() (string, error) { return dir, nil }
+}
+
 // mustOpen opens ref and closes it with the test.
 func mustOpen(t testing.TB, ref string, o source.Options) source.Image {
 	t.Helper()
-	if o.TempDir == "" {
-		o.TempDir = t.TempDir()
+	if o.TempDir == nil {
+		o.TempDir = in(t.TempDir())
 	}
 	im, err := source.Open(t.Context(), ref, o)
 	if err != nil {

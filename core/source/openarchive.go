@@ -15,13 +15,13 @@ import (
 
 // openArchive opens a tar of images. A plain one in a regular file is read in
 // place; a compressed one, and one that comes through a pipe, is first copied
-// to a file in tempDir.
-func openArchive(ctx context.Context, path, tempDir string) (*archive, error) {
+// to a temporary file.
+func openArchive(ctx context.Context, path string, o Options) (*archive, error) {
 	f, err := openFile(ctx, path)
 	if err != nil {
 		return nil, fmt.Errorf("open archive: %w", err)
 	}
-	plain, err := plainArchive(ctx, f, path, tempDir)
+	plain, err := plainArchive(ctx, f, path, o)
 	if plain != f {
 		_ = f.Close()
 	}
@@ -59,7 +59,7 @@ func openFile(ctx context.Context, path string) (*os.File, error) {
 
 // plainArchive returns f itself if it is a plain tar in a regular file, or
 // else a plain copy.
-func plainArchive(ctx context.Context, f *os.File, path, tempDir string) (*os.File, error) {
+func plainArchive(ctx context.Context, f *os.File, path string, o Options) (*os.File, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("open archive: %w", err)
@@ -70,7 +70,7 @@ func plainArchive(ctx context.Context, f *os.File, path, tempDir string) (*os.Fi
 	case info.Mode()&fs.ModeNamedPipe != 0:
 		stop := context.AfterFunc(ctx, func() { _ = f.SetReadDeadline(time.Unix(1, 0)) })
 		defer stop()
-		return copyPlain(ctx, f, tempDir)
+		return copyPlain(ctx, f, o)
 	case !info.Mode().IsRegular():
 		return nil, invalid("%s is neither a file nor a pipe", path)
 	}
@@ -82,11 +82,11 @@ func plainArchive(ctx context.Context, f *os.File, path, tempDir string) (*os.Fi
 	if compressionOf(head[:n]) == compressionNone {
 		return f, nil
 	}
-	return copyPlain(ctx, f, tempDir)
+	return copyPlain(ctx, f, o)
 }
 
 // copyPlain decompresses r into a spool.
-func copyPlain(ctx context.Context, r io.Reader, tempDir string) (*os.File, error) {
+func copyPlain(ctx context.Context, r io.Reader, o Options) (*os.File, error) {
 	in := &countingReader{r: ctxReader{ctx, r}}
 	br := bufio.NewReaderSize(in, 256<<10)
 	head, err := br.Peek(magicSize)
@@ -98,7 +98,7 @@ func copyPlain(ctx context.Context, r io.Reader, tempDir string) (*os.File, erro
 		return nil, readArchiveError(ctx, err)
 	}
 	defer plain.Close()
-	return spool(tempDir, func(w io.Writer) error {
+	return o.spool(func(w io.Writer) error {
 		_, err := io.Copy(&ratioWriter{w: w, in: in}, plain)
 		var disk *fs.PathError
 		if ctx.Err() == nil && errors.As(err, &disk) {

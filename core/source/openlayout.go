@@ -34,7 +34,7 @@ func openLayoutArchive(ctx context.Context, r Reference, o Options) (_ Image, er
 	if err != nil {
 		return nil, err
 	}
-	a, err := openArchive(ctx, path, o.TempDir)
+	a, err := openArchive(ctx, path, o)
 	if err != nil {
 		return nil, err
 	}

@@ -18,9 +18,10 @@ type Options struct {
 	// value a single image is taken whatever its platform is, as other tools
 	// do; see the Platform of its Manifest.
 	Platform Platform
-	// TempDir is where compressed archives and the daemon's images are kept,
-	// unlinked as soon as they are made; "" is the system's.
-	TempDir string
+	// TempDir returns the directory where compressed archives and the daemon's
+	// images are kept, unlinked as soon as they are made; nil is the system's.
+	// It is called when there is one to keep.
+	TempDir func() (string, error)
 	// Keychain has the credentials for registries; nil is anonymous.
 	Keychain authn.Keychain
 	// Transport carries requests to registries; nil is one like

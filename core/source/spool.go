@@ -9,16 +9,38 @@ import (
 
 // spool returns a file with what fill writes. The file has no name any more:
 // it is gone when it is closed, or its process is.
-func spool(dir string, fill func(io.Writer) error) (*os.File, error) {
-	f, err := os.CreateTemp(dir, "image-*.tar")
+func (o Options) spool(fill func(io.Writer) error) (*os.File, error) {
+	f, err := o.temporaryFile()
 	if err != nil {
-		return nil, fmt.Errorf("make temporary file: %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrTemporary, err)
 	}
-	if err := errors.Join(os.Remove(f.Name()), fill(f)); err != nil {
+	if err := errors.Join(os.Remove(f.Name()), fill(temporary{f})); err != nil {
 		_ = f.Close()
 		return nil, err
 	}
 	return f, nil
+}
+
+func (o Options) temporaryFile() (*os.File, error) {
+	dir := ""
+	if o.TempDir != nil {
+		var err error
+		if dir, err = o.TempDir(); err != nil {
+			return nil, err
+		}
+	}
+	return os.CreateTemp(dir, "image-*.tar")
+}
+
+// temporary marks the errors of writing to a temporary file.
+type temporary struct{ f *os.File }
+
+func (t temporary) Write(p []byte) (int, error) {
+	n, err := t.f.Write(p)
+	if err != nil {
+		err = fmt.Errorf("%w: %w", ErrTemporary, err)
+	}
+	return n, err
 }
 
 // Bounds on what a compressed archive becomes. An archive of images is made
