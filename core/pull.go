@@ -64,7 +64,7 @@ func (e *Engine) tag(ctx context.Context, src *opened) error {
 			return err
 		}
 	}
-	return e.Store.Tag(ctx, desc, src.Name())
+	return e.Store.Tag(ctx, desc, refName(src.Name()))
 }
 
 // pull brings what a build needs. With blobs, it also brings the compressed
