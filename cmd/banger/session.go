@@ -73,11 +73,24 @@ func storeDir(c *cli.Context) (string, error) {
 	if dir := c.String("store"); dir != "" {
 		return filepath.Abs(dir)
 	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", storeError(errors.New("no place for it: neither XDG_CACHE_HOME nor HOME is set"))
+	cache := userDir("XDG_CACHE_HOME", ".cache")
+	if cache == "" {
+		return "", storeError(errors.New("no place for it: neither XDG_CACHE_HOME nor HOME is an absolute path"))
 	}
 	return filepath.Join(cache, "banger", "oci"), nil
+}
+
+// userDir is the directory that the variable names, or the one below HOME, or
+// "". A path that is not absolute counts as none (XDG Base Directory
+// Specification).
+func userDir(variable, below string) string {
+	if dir := os.Getenv(variable); filepath.IsAbs(dir) {
+		return dir
+	}
+	if home := os.Getenv("HOME"); filepath.IsAbs(home) {
+		return filepath.Join(home, below)
+	}
+	return ""
 }
 
 // storeError marks the error of a store that does not open.
@@ -131,10 +144,8 @@ func newHost(c *cli.Context, store *cas.Store) *host.Host {
 func pluginDirs(c *cli.Context) []string {
 	dirs := c.StringSlice("plugin-dir")
 	dirs = append(dirs, filepath.SplitList(os.Getenv("BANGER_PLUGIN_PATH"))...)
-	if data := os.Getenv("XDG_DATA_HOME"); data != "" {
+	if data := userDir("XDG_DATA_HOME", ".local/share"); data != "" {
 		dirs = append(dirs, filepath.Join(data, "banger", "plugins"))
-	} else if home, err := os.UserHomeDir(); err == nil {
-		dirs = append(dirs, filepath.Join(home, ".local", "share", "banger", "plugins"))
 	}
 	return append(dirs, "/usr/libexec/banger")
 }
