@@ -38,24 +38,29 @@ func (s *Store) Artifact(d digest.Digest) (Artifact, error) {
 }
 
 func artifactAt(dir string, d digest.Digest) (Artifact, error) {
+	a, _, err := artifactAndManifest(dir, d)
+	return a, err
+}
+
+func artifactAndManifest(dir string, d digest.Digest) (Artifact, *manifest, error) {
 	if _, err := os.Lstat(dir); err != nil {
-		return Artifact{}, err
+		return Artifact{}, nil, err
 	}
 	b, err := readSmall(filepath.Join(dir, manifestName), maxManifest)
 	if err == nil {
 		err = matches(b, d)
 	}
 	if err != nil {
-		return Artifact{}, incomplete(err)
+		return Artifact{}, nil, incomplete(err)
 	}
 	m, err := parseManifest(b)
 	if err != nil {
-		return Artifact{}, err
+		return Artifact{}, nil, err
 	}
 	a := Artifact{Digest: d, Path: filepath.Join(dir, imageName), Size: m.Size, MediaType: m.MediaType}
 	size, err := statRegular(a.Path)
 	if err == nil && size != m.Size {
 		err = fmt.Errorf("%w: the image has %d bytes, want %d", errBadContent, size, m.Size)
 	}
-	return a, incomplete(err)
+	return a, m, incomplete(err)
 }

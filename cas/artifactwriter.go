@@ -68,7 +68,7 @@ func (w *artifactWriter) commit(ctx context.Context, mediaType string) (digest.D
 		return "", err
 	}
 	d := digest.FromBytes(b)
-	return d, w.s.publish(kindArtifact, d, object, func(path string) error {
+	return d, w.s.publish(ctx, kindArtifact, d, object, func(path string) error {
 		_, err := artifactAt(path, d)
 		return err
 	})

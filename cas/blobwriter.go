@@ -78,7 +78,7 @@ func (w *blobWriter) commit(ctx context.Context, want digest.Digest, size int64)
 	if err := w.s.seal(w.f, readOnly); err != nil {
 		return err
 	}
-	return w.s.publish(kindBlob, got, w.f.Name(), checkSize(w.size))
+	return w.s.publish(ctx, kindBlob, got, w.f.Name(), checkSize(w.size))
 }
 
 func (w *blobWriter) Abort() {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
 )
 
 // The files of an unpacked layer.
@@ -23,6 +24,11 @@ type Layer struct {
 	Index    string // path of the index
 	Pack     string // path of the pack
 	PackSize int64
+	// Untouched says that nobody has written to the files since they were
+	// committed or the caller last marked them; see [Store.MarkLayer].
+	Untouched bool
+
+	state string // of the files when they were found
 }
 
 // Layer finds an unpacked layer by its diffID. The store knows nothing of the
@@ -39,6 +45,7 @@ func (s *Store) Layer(diffID digest.Digest) (Layer, error) {
 		return Layer{}, fmt.Errorf("find layer: %w", s.readError(kindLayer, diffID, err))
 	}
 	l.DiffID = diffID
+	l.Untouched, l.state = marked(kindLayer, diffID, dir), state(kindLayer, dir)
 	return l, nil
 }
 
@@ -57,7 +64,7 @@ func layerAt(dir string) (Layer, error) {
 // incomplete marks that a part of an object is absent, which is another thing
 // than the object's absence.
 func incomplete(err error) error {
-	if absent(err) {
+	if absent(err) || errors.Is(err, unix.ENOTDIR) {
 		return fmt.Errorf("%w: %s", errBadContent, err.Error())
 	}
 	return err
@@ -131,7 +138,7 @@ func (w *layerWriter) commit(ctx context.Context, diffID digest.Digest) error {
 	if err := errors.Join(w.s.owner.takeDir(w.dir), w.s.disk.syncDir(w.dir)); err != nil {
 		return err
 	}
-	return w.s.publish(kindLayer, diffID, w.dir, func(path string) error {
+	return w.s.publish(ctx, kindLayer, diffID, w.dir, func(path string) error {
 		_, err := layerAt(path)
 		return err
 	})

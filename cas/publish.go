@@ -1,6 +1,7 @@
 package cas
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -46,20 +47,24 @@ func (s *Store) writeSmall(path string, content []byte, mask fs.FileMode) error 
 }
 
 // publish gives the sealed object at temp its name. An object that has the
-// name already wins if valid finds it sound, and temp is then left for its
+// name already wins if valid and the store find it sound, and temp is then left for its
 // owner to remove; else the old one goes to quarantine. When publish returns
 // nil the name is on disk, whoever put it there. After an error temp is where
 // it was.
-func (s *Store) publish(k kind, d digest.Digest, temp string, valid func(path string) error) error {
+func (s *Store) publish(ctx context.Context, k kind, d digest.Digest, temp string, valid func(path string) error) error {
 	place, err := s.object(k, d)
 	if err != nil {
 		return err
 	}
+	mark(k, d, temp)
 	err = s.disk.rename(temp, place, false)
 	if errors.Is(err, fs.ErrExist) {
 		bad := valid(place)
 		if bad == nil {
-			return s.disk.syncDir(filepath.Dir(place))
+			bad = s.worthKeeping(ctx, k, d, place)
+		}
+		if bad == nil || ctx.Err() != nil {
+			return errors.Join(s.disk.syncDir(filepath.Dir(place)), ctx.Err())
 		}
 		if err := s.quarantine(k, d, bad); err != nil {
 			return err
