@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/opencontainers/go-digest"
@@ -126,5 +127,20 @@ func BenchmarkCopyOut(b *testing.B) {
 				must(b, way())
 			}
 		})
+	}
+}
+
+// BenchmarkVerify reads a store of large and small objects.
+func BenchmarkVerify(b *testing.B) {
+	s := openTest(b, b.TempDir())
+	soundStore(b, s)
+	for i := range 4 {
+		putText(b, s, strings.Repeat(fmt.Sprintf("%08d", i), 4<<20))
+	}
+	for i := range 2000 {
+		putText(b, s, fmt.Sprint(i))
+	}
+	for b.Loop() {
+		b.SetBytes(verify(b, s).Bytes)
 	}
 }

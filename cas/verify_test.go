@@ -1,0 +1,406 @@
+package cas
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+	"golang.org/x/sync/errgroup"
+
+	"banger/internal/need"
+)
+
+// soundStore fills a store with some of each kind.
+func soundStore(t testing.TB, s *Store) Action {
+	t.Helper()
+	image := make([]byte, 2*chunkSize+12345)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(image[:chunkSize+5])
+	art := putArtifact(t, s, func(f *os.File) error {
+		_, err := f.WriteAt(image, 3*chunkSize) // a chunk of zeros in front and one behind
+		return err
+	})
+	pack := strings.Repeat("pack", 1000)
+	must(t, putLayer(t, s, digest.FromString("tar"), digest.FromString(pack).String(), pack))
+	manifest, large := putText(t, s, "manifest"), putText(t, s, strings.Repeat("blob", 1<<18))
+	must(t, s.Tag(t.Context(), Descriptor{MediaType: "application/x", Digest: manifest, Size: 8}, "name"))
+	key, preimage, err := ActionKey(map[string]any{"question": "sound"})
+	must(t, err)
+	a := Action{Key: key, Preimage: preimage, Artifact: art.Digest, Blobs: []digest.Digest{manifest, large}}
+	must(t, s.PutAction(t.Context(), a))
+	return a
+}
+
+// checkText judges the layers of soundStore, whose index is the digest of
+// their pack.
+func checkText(_ context.Context, l Layer, w *Work) error {
+	w.Go(func([]byte) error {
+		index, err := os.ReadFile(l.Index)
+		if err != nil {
+			return err
+		}
+		pack, err := os.ReadFile(l.Pack)
+		if err != nil {
+			return err
+		}
+		w.Read(int64(len(pack)))
+		if digest.FromBytes(pack).String() != string(index) {
+			return fmt.Errorf("%w: pack and index differ", ErrCorrupt)
+		}
+		return nil
+	})
+	return w.Wait()
+}
+
+func verify(t testing.TB, s *Store) *Verified {
+	t.Helper()
+	v, err := s.Verify(t.Context(), VerifyOptions{CheckLayer: checkText})
+	must(t, err)
+	return v
+}
+
+func describe(v *Verified) (all []string) {
+	for _, p := range v.Problems {
+		all = append(all, fmt.Sprintf("%s %s %s", p.Verdict, p.Kind, p.Digest))
+	}
+	slices.Sort(all)
+	return all
+}
+
+func TestVerifyOfASoundStore(t *testing.T) {
+	s := openTest(t, t.TempDir())
+	soundStore(t, s)
+	check := unchanged(t, s)
+	var calls atomic.Int64
+	v, err := s.Verify(t.Context(), VerifyOptions{CheckLayer: checkText, Progress: func(done, total int64) {
+		if calls.Add(1); done <= 0 || done > total {
+			t.Errorf("%d of %d", done, total)
+		}
+	}})
+	must(t, err)
+	if len(v.Problems) > 0 || v.Objects != 7 || v.Bytes < 3<<20 || calls.Load() == 0 {
+		t.Errorf("%d objects, %d bytes, %d steps, %q", v.Objects, v.Bytes, calls.Load(), describe(v))
+	}
+	check()
+}
+
+// damages are what can happen to a file, given its content.
+var damages = map[string]func(path string, b []byte) error{
+	"flip":      func(path string, b []byte) error { b[len(b)/2] ^= 1; return os.WriteFile(path, b, 0o600) },
+	"zero":      func(path string, b []byte) error { return os.WriteFile(path, make([]byte, len(b)), 0o600) },
+	"truncate":  func(path string, b []byte) error { return os.Truncate(path, int64(len(b)/2)) },
+	"extend":    func(path string, b []byte) error { return os.WriteFile(path, append(b, 'x'), 0o600) },
+	"empty":     func(path string, _ []byte) error { return os.Truncate(path, 0) },
+	"delete":    func(path string, _ []byte) error { return os.Remove(path) },
+	"directory": func(path string, _ []byte) error { return errors.Join(os.Remove(path), os.Mkdir(path, 0o700)) },
+}
+
+// damageFile does one of damages to a file. Rotten damage keeps its time, so that
+// nothing but the content tells.
+func damageFile(t testing.TB, path, how string, rotten bool) {
+	t.Helper()
+	info, err := os.Stat(path)
+	must(t, err)
+	b, err := os.ReadFile(path)
+	must(t, err)
+	must(t, os.Chmod(path, 0o600))
+	must(t, damages[how](path, b))
+	if rotten && how != "delete" {
+		must(t, os.Chtimes(path, info.ModTime(), info.ModTime()))
+	}
+}
+
+// TestVerifyFindsAnyDamage damages each file of a store in each way. Verify
+// finds it, and after Mend nothing is left to be found.
+func TestVerifyFindsAnyDamage(t *testing.T) {
+	model := openTest(t, t.TempDir())
+	soundStore(t, model)
+	for _, name := range tree(t, model.dir) {
+		if name == "VERSION" || strings.HasPrefix(name, "tmp/") {
+			continue
+		}
+		for how := range damages {
+			t.Run(name[:min(20, len(name))]+"/"+how, func(t *testing.T) {
+				s := openTest(t, t.TempDir())
+				soundStore(t, s)
+				damageFile(t, filepath.Join(s.dir, name), how, true)
+				v := verify(t, s)
+				if want := how != "delete" || !strings.HasPrefix(name, "actions/") && strings.Contains(name, "/"); (len(v.Problems) > 0) != want {
+					t.Errorf("found %q", describe(v))
+				}
+				for _, p := range v.Problems {
+					if p.Kept != nil || p.Mended != (p.Verdict == Damaged) || p.Err == nil {
+						t.Errorf("%+v", p)
+					}
+				}
+				must(t, s.Mend(t.Context(), v.Problems))
+				if v := verify(t, s); len(v.Problems) > 0 {
+					t.Errorf("after mending: %q", describe(v))
+				}
+			})
+		}
+	}
+}
+
+func TestVerifySeesWhatDangles(t *testing.T) {
+	s := openTest(t, t.TempDir())
+	a := soundStore(t, s)
+	must(t, os.Remove(blobPath(t, s, a.Blobs[0])))
+	v := verify(t, s)
+	want := []string{"dangling action " + a.Key.String(), "dangling index.json " + a.Blobs[0].String()}
+	slices.Sort(want)
+	if got := describe(v); !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+	unlock, err := s.Lock(t.Context(), "action", a.Key) // someone makes it anew
+	must(t, err)
+	must(t, s.Mend(t.Context(), v.Problems))
+	unlock()
+	if got := describe(verify(t, s)); !slices.Equal(got, want[:1]) {
+		t.Errorf("%q", got)
+	}
+	if x, err := s.readIndex(); err != nil || len(x.manifests) != 0 {
+		t.Errorf("%+v, %v", x, err)
+	}
+}
+
+// TestVerifyOfOtherVersions leaves a later program's action alone, and finds
+// damage to the number of the version.
+func TestVerifyOfOtherVersions(t *testing.T) {
+	s := openTest(t, t.TempDir())
+	a := soundStore(t, s)
+	path, err := s.object(kindAction, a.Key)
+	must(t, err)
+	b, err := os.ReadFile(path)
+	must(t, err)
+	other := bytes.Replace(b, []byte(`"version":1`), []byte(`"version":2`), 1)
+	overwrite(t, path, other)
+	if v := verify(t, s); len(v.Problems) != 1 || v.Problems[0].Verdict != Damaged {
+		t.Errorf("a wrong checksum: %q", describe(v))
+	}
+	whole := sealed(string(other[:len(other)-len(checksumStart)-64-len(checksumEnd)])) // the damaged one is in quarantine
+	must(t, os.WriteFile(path, whole, 0o444))
+	if v := verify(t, s); len(v.Problems) != 0 {
+		t.Errorf("a right one: %q", describe(v))
+	}
+}
+
+func TestVerifyEndsWithItsContext(t *testing.T) {
+	s := openTest(t, t.TempDir())
+	soundStore(t, s)
+	for after := range 6 {
+		ctx, cancel := context.WithCancel(t.Context())
+		var n atomic.Int64
+		_, err := s.Verify(ctx, VerifyOptions{CheckLayer: func(ctx context.Context, l Layer, w *Work) error {
+			cancel()
+			return checkText(ctx, l, w)
+		}, Progress: func(int64, int64) {
+			if n.Add(1) > int64(after) {
+				cancel()
+			}
+		}})
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("%v", err)
+		}
+		cancel()
+	}
+	if v := verify(t, s); len(v.Problems) != 0 {
+		t.Errorf("%q", describe(v))
+	}
+}
+
+// TestVerifyBesideOthers has objects come and go while it works.
+func TestVerifyBesideOthers(t *testing.T) {
+	s := openTest(t, t.TempDir())
+	soundStore(t, s)
+	var stop atomic.Bool
+	var other errgroup.Group
+	other.Go(func() error {
+		for i := 0; !stop.Load(); i++ {
+			if err := comeAndGo(t.Context(), s, i); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for range 30 {
+		if v := verify(t, s); len(v.Problems) != 0 {
+			t.Errorf("%q: %v", describe(v), v.Problems[0].Err)
+		}
+	}
+	stop.Store(true)
+	must(t, other.Wait())
+}
+
+// comeAndGo makes one of a few actions with its blob and removes both as gc
+// does: first what names the other.
+func comeAndGo(ctx context.Context, s *Store, i int) error {
+	d, err := s.PutBlob(ctx, append(make([]byte, 1<<16), byte(i%5)))
+	if err != nil {
+		return err
+	}
+	key, preimage, err := ActionKey(map[string]int{"question": i % 7})
+	if err != nil {
+		return err
+	}
+	if err := s.PutAction(ctx, Action{Key: key, Preimage: preimage, Blobs: []digest.Digest{d}}); err != nil {
+		return err
+	}
+	return errors.Join(os.Remove(s.path(kindAction.dir(), key.Encoded())), os.Remove(s.path(kindBlob.dir(), d.Encoded())))
+}
+
+func TestVerifyOfOthersStore(t *testing.T) {
+	dir := os.Getenv(userEnv)
+	if dir == "" {
+		need.Root(t)
+		dir = need.OpenDir(t)
+		s := openTest(t, filepath.Join(dir, "store"))
+		a := soundStore(t, s)
+		damageFile(t, blobPath(t, s, a.Blobs[1]), "flip", true)
+		must(t, os.Chmod(blobPath(t, s, a.Blobs[1]), 0o444))
+		must(t, os.Chmod(blobPath(t, s, a.Blobs[0]), 0o400))
+		must(t, s.Close())
+	}
+	asUser(t, dir, func(t *testing.T) {
+		s := openTest(t, filepath.Join(dir, "store"))
+		check := unchanged(t, s)
+		v := verify(t, s)
+		want := []string{"damaged blob " + digest.FromString(strings.Repeat("blob", 1<<18)).String(), "unchecked blob " + digest.FromString("manifest").String()}
+		if got := describe(v); !slices.Equal(got, want) {
+			t.Errorf("%q", got)
+		}
+		for _, p := range v.Problems {
+			if p.Verdict == Damaged && !errors.Is(p.Kept, ErrReadOnly) || p.Mended {
+				t.Errorf("%+v", p)
+			}
+		}
+		must(t, s.Mend(t.Context(), v.Problems))
+		check()
+	})
+}
+
+// TestMarks: what has been written to is hashed before it is used, and is
+// marked again if it is sound.
+func TestMarks(t *testing.T) {
+	for _, how := range []string{"flip", "zero"} {
+		s := openTest(t, t.TempDir())
+		a := soundStore(t, s)
+		art, err := s.Artifact(a.Artifact)
+		must(t, err)
+		for k, d := range map[kind]digest.Digest{kindBlob: a.Blobs[1], kindArtifact: art.Digest, kindLayer: digest.FromString("tar")} {
+			path, err := s.object(k, d)
+			must(t, err)
+			if !marked(k, d, path) {
+				t.Errorf("a new %s has no mark", k)
+			}
+			now := time.Now()
+			must(t, os.Chtimes(filepath.Join(path, k.contents()[0]), now, now))
+			if marked(k, d, path) {
+				t.Errorf("a touched %s has its mark", k)
+			}
+		}
+		checks := func() []error {
+			_, artErr := s.CheckArtifact(t.Context(), art.Digest, false)
+			return []error{s.CheckBlob(t.Context(), a.Blobs[1], false), artErr}
+		}
+		for _, err := range checks() {
+			must(t, err)
+		}
+		if l, err := s.Layer(digest.FromString("tar")); err != nil || l.Untouched {
+			t.Errorf("%+v, %v", l, err)
+		} else if s.MarkLayer(l); !marked(kindLayer, l.DiffID, filepath.Dir(l.Pack)) {
+			t.Error("the layer has no mark")
+		}
+		for k, d := range map[kind]digest.Digest{kindBlob: a.Blobs[1], kindArtifact: art.Digest} {
+			if path, _ := s.object(k, d); !marked(k, d, path) {
+				t.Errorf("a sound %s was not marked again", k)
+			}
+		}
+		damageFile(t, blobPath(t, s, a.Blobs[1]), how, false)
+		damageFile(t, art.Path, how, false)
+		for _, err := range checks() {
+			if !errors.Is(err, ErrCorrupt) {
+				t.Errorf("%s: %v", how, err)
+			}
+		}
+	}
+}
+
+// TestRottenIsSeenByDigestAlone has the mark say that nothing happened.
+func TestRottenIsSeenByDigestAlone(t *testing.T) {
+	s := openTest(t, t.TempDir())
+	d := putText(t, s, "some text")
+	damageFile(t, blobPath(t, s, d), "flip", true)
+	must(t, s.CheckBlob(t.Context(), d, false))
+	if err := s.CheckBlob(t.Context(), d, true); !errors.Is(err, ErrCorrupt) {
+		t.Error(err)
+	}
+}
+
+// TestCommitReplacesWhatWasWrittenTo: equal size is not enough.
+func TestCommitReplacesWhatWasWrittenTo(t *testing.T) {
+	s := openTest(t, t.TempDir())
+	soundStore(t, s)
+	for _, name := range tree(t, s.dir) {
+		if !strings.HasPrefix(name, "actions/") && strings.Contains(name, "/sha256/") {
+			damageFile(t, filepath.Join(s.dir, name), "flip", false)
+		}
+	}
+	soundStore(t, s)
+	if v := verify(t, s); len(v.Problems) != 0 {
+		t.Errorf("%q", describe(v))
+	}
+	check := unchanged(t, s)
+	soundStore(t, s) // what is sound stays
+	check()
+}
+
+func TestPeekLeavesNoTrace(t *testing.T) {
+	s := openTest(t, t.TempDir())
+	a := soundStore(t, s)
+	path, err := s.object(kindAction, a.Key)
+	must(t, err)
+	long := time.Now().Add(-time.Hour).Truncate(time.Second)
+	must(t, os.Chtimes(path, long, long))
+	got, use, err := s.PeekAction(a.Key)
+	if err != nil || got.Artifact != a.Artifact || !use.Last.Equal(long) {
+		t.Errorf("%+v, %v, %v", got, use, err)
+	}
+	n := 0
+	must(t, s.EachAction(func(got Action, use Use) error {
+		if n++; got.Key != a.Key || !use.Last.Equal(long) {
+			t.Errorf("%+v, %v", got, use)
+		}
+		return nil
+	}))
+	if info, err := os.Stat(path); err != nil || !info.ModTime().Equal(long) || n != 1 {
+		t.Errorf("%v, %v, %d actions", info.ModTime(), err, n)
+	}
+	for name, d := range s.Tags() {
+		if b, err := s.PeekBlob(d.Digest, 100); name != "name" || err != nil || string(b) != "manifest" {
+			t.Errorf("%q: %q, %v", name, b, err)
+		}
+	}
+	if _, _, err := s.PeekAction(digest.FromString("x")); !errors.Is(err, ErrNotFound) || errors.Is(err, ErrUnusable) {
+		t.Errorf("%v", err)
+	}
+	must(t, os.RemoveAll(filepath.Join(s.dir, "artifacts/sha256", a.Artifact.Encoded())))
+	if _, _, err := s.PeekAction(a.Key); !errors.Is(err, ErrNotFound) || !errors.Is(err, ErrUnusable) {
+		t.Errorf("%v", err)
+	}
+	damageFile(t, path, "flip", false)
+	check := unchanged(t, s)
+	if _, _, err := s.PeekAction(a.Key); !errors.Is(err, ErrUnusable) {
+		t.Errorf("%v", err)
+	}
+	check()
+}
