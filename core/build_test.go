@@ -5,10 +5,14 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"banger/cas"
 	"banger/core/host"
@@ -32,6 +36,7 @@ type fake struct{ name string }
 var fakeInputs = map[string]sdk.Input{
 	"tree": sdk.InputTree, "tar": sdk.InputTar, "dir": sdk.InputDir,
 	"lossy": sdk.InputTree, "fails": sdk.InputTree, "deaf": sdk.InputTar,
+	"sips": sdk.InputTar, "skips": sdk.InputTar, "stops": sdk.InputTar, "dice": sdk.InputTree,
 }
 
 func (f fake) Describe(context.Context) (sdk.Description, error) {
@@ -61,6 +66,17 @@ func (f fake) Build(ctx context.Context, req *sdk.Request) error {
 			return err
 		}
 		buf.Write(b)
+	case "sips", "skips": // they read the beginning of their tar, and nothing
+		if err := sip(req.TarPath, map[string]int64{"sips": 1000}[f.name]); err != nil {
+			return err
+		}
+		buf.WriteString("all done")
+	case "stops": // at the end of the archive, as tar does, and not at that of the pipe
+		if err := readArchive(req.TarPath, &buf); err != nil {
+			return err
+		}
+	case "dice":
+		fmt.Fprintf(&buf, "%s: %d", strings.Repeat("x", 5000), time.Now().UnixNano())
 	case "fails", "deaf": // the deaf one never opens its pipe
 		return errors.New("this one always fails")
 	case "lossy":
@@ -72,6 +88,38 @@ func (f fake) Build(ctx context.Context, req *sdk.Request) error {
 		}
 	}
 	return os.WriteFile(req.Output, buf.Bytes(), 0o600)
+}
+
+// sip reads n bytes of a pipe.
+func sip(path string, n int64) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = io.CopyN(io.Discard, f, n)
+	return err
+}
+
+// readArchive notes the names in a tar.
+func readArchive(path string, w io.Writer) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	for r := tar.NewReader(f); ; {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintln(w, h.Name); err != nil {
+			return err
+		}
+	}
 }
 
 // withFakes returns an engine that has the fake builders.
@@ -161,6 +209,25 @@ func TestPipeWriterIsFreed(t *testing.T) {
 		dir := t.TempDir()
 		if err := e.buildFromTar(ctx, b, tr, packs, &sdk.Request{Output: filepath.Join(dir, "out"), Scratch: dir}, dir); err == nil {
 			t.Error("no error from a cancelled build")
+		}
+	}
+}
+
+// TestTarMustBeRead fails the build of a builder that did not read its whole
+// tar, one that fits into the pipe included, and says that it is done.
+func TestTarMustBeRead(t *testing.T) {
+	e, _ := withFakes(t)
+	small := layout(t, gz(tt.File("a", "a")))
+	large := layout(t, gz(tt.File("a", string(bytes.Repeat([]byte("text"), 1<<20)))))
+	for _, im := range []Image{small, large} {
+		for _, name := range []string{"sips", "skips"} {
+			_, err := e.Build(t.Context(), BuildOptions{Image: im, Builder: name})
+			if !errors.Is(err, host.ErrBuilder) || !errors.Is(err, errUnread) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if _, err := e.Build(t.Context(), BuildOptions{Image: im, Builder: "stops"}); err != nil {
+			t.Error(err)
 		}
 	}
 }

@@ -2,21 +2,16 @@ package core
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
-	"time"
-
-	"golang.org/x/sys/unix"
 
 	"banger/cas"
 	"banger/core/host"
 	"banger/core/stage"
 	"banger/sdk"
 	"banger/sdk/tree"
-	"banger/sdk/treetar"
 )
 
 // run has the builder make an artifact of t and commits it.
@@ -105,52 +100,6 @@ func (e *Engine) stage(ctx context.Context, b *host.Builder, t *tree.Tree, packs
 		return fmt.Errorf("stage: %w", err)
 	}
 	return f.Close()
-}
-
-// buildFromTar runs the builder with the flattened tar in a named pipe.
-func (e *Engine) buildFromTar(ctx context.Context, b *host.Builder, t *tree.Tree, packs tree.Packs, req *sdk.Request, dir string) error {
-	req.TarPath = filepath.Join(dir, "tar")
-	if err := unix.Mkfifo(req.TarPath, 0o600); err != nil {
-		return fmt.Errorf("make pipe: %w", err)
-	}
-	written := make(chan error, 1)
-	go func() { written <- writePipe(ctx, req.TarPath, t, packs) }()
-	buildErr := e.Host.Build(ctx, b, req)
-	writeErr := collectWriter(req.TarPath, written)
-	if writeErr == nil || errors.Is(writeErr, unix.EPIPE) {
-		return buildErr // a builder may stop reading at the end-of-archive marker
-	}
-	return fmt.Errorf("write tar for builder %s: %w", b.Name, writeErr)
-}
-
-// releaseInterval is how often a pipe's writer is freed again that was not
-// there yet the time before.
-const releaseInterval = 10 * time.Millisecond
-
-// collectWriter frees the writer of a pipe whose reader is gone, or never
-// came, and returns its error: opening the reading end lets the writer's open
-// return, closing it makes its writes fail.
-func collectWriter(path string, written <-chan error) error {
-	for {
-		if fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0); err == nil {
-			_ = unix.Close(fd)
-		}
-		select {
-		case err := <-written:
-			return err
-		case <-time.After(releaseInterval):
-		}
-	}
-}
-
-// writePipe writes the tar once a reader has opened the pipe.
-func writePipe(ctx context.Context, path string, t *tree.Tree, packs tree.Packs) error {
-	pipe, err := os.OpenFile(path, os.O_WRONLY, 0)
-	if err != nil {
-		return err
-	}
-	defer pipe.Close()
-	return treetar.Write(ctx, pipe, t, packs)
 }
 
 // recorder passes on what a builder says and keeps its losses and warnings.
