@@ -104,17 +104,16 @@ func (e *Engine) Build(ctx context.Context, o BuildOptions) (*BuildResult, error
 	if err != nil {
 		return nil, err
 	}
-	for again := false; ; again = true {
+	var res *BuildResult
+	err = e.again(ctx, func() error {
 		r, err := e.answer(ctx, src, b, q, o)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		res, err := e.deliver(ctx, r, o)
-		if again || !errors.Is(err, cas.ErrNotFound) {
-			return res, err
-		}
-		e.Events.Log(sdk.LogWarn, err.Error()+": building it again")
-	}
+		res, err = e.deliver(ctx, r, o)
+		return err
+	})
+	return res, err
 }
 
 // answered is a build's answer with its artifact.
@@ -127,8 +126,8 @@ type answered struct {
 // same one, one makes it and the others wait.
 func (e *Engine) answer(ctx context.Context, src *opened, b *host.Builder, q *question, o BuildOptions) (*answered, error) {
 	if !o.NoCache {
-		if r := e.known(src, q); r != nil {
-			return r, nil
+		if r, err := e.known(ctx, src, q); r != nil || err != nil {
+			return r, err
 		}
 	}
 	unlock, err := e.lock(ctx, "action", q.key, "the same image")
@@ -137,34 +136,38 @@ func (e *Engine) answer(ctx context.Context, src *opened, b *host.Builder, q *qu
 	}
 	defer unlock()
 	if !o.NoCache {
-		if r := e.known(src, q); r != nil {
-			return r, nil
+		if r, err := e.known(ctx, src, q); r != nil || err != nil {
+			return r, err
 		}
 	}
 	return e.produce(ctx, src, b, q, o)
 }
 
 // known returns the answer that the store has, or nil.
-func (e *Engine) known(src *opened, q *question) *answered {
+func (e *Engine) known(ctx context.Context, src *opened, q *question) (*answered, error) {
 	a, err := e.Store.Action(q.key)
 	if err != nil {
-		return nil
+		return nil, nil //nolint:nilerr,nilnil // a miss
 	}
-	artifact, err := e.Store.Artifact(a.Artifact)
+	artifact, err := e.Store.CheckArtifact(ctx, a.Artifact, e.VerifyCache)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
 	if err != nil {
-		return nil
+		e.Events.Log(sdk.LogWarn, err.Error()+": building it again")
+		return nil, nil //nolint:nilnil // a miss
 	}
 	var ans buildAnswer
 	if err := json.Unmarshal(a.Result, &ans); err != nil {
-		return nil
+		return nil, nil //nolint:nilerr,nilnil // a miss
 	}
 	losses, err := e.readLosses(ans)
 	if err != nil {
-		return nil
+		return nil, nil //nolint:nilerr,nilnil // a miss
 	}
 	r := newAnswered(src, q, artifact, ans, losses)
 	r.Cached = true
-	return r
+	return r, nil
 }
 
 func newAnswered(src *opened, q *question, a cas.Artifact, ans buildAnswer, losses []sdk.Loss) *answered {
@@ -208,24 +211,17 @@ func (e *Engine) produce(ctx context.Context, src *opened, b *host.Builder, q *q
 	return newAnswered(src, q, artifact, ans, rec.losses), nil
 }
 
-// construct pulls, flattens and runs the builder; once more if a pack turned
-// out to be damaged.
+// construct pulls, flattens and runs the builder.
 func (e *Engine) construct(ctx context.Context, src *opened, b *host.Builder, o BuildOptions) (*flattened, cas.Artifact, *recorder, error) {
-	for again := false; ; again = true {
-		t, _, err := e.pullTree(ctx, src, o.Image)
-		if err != nil {
-			return nil, cas.Artifact{}, nil, err
-		}
-		artifact, rec, err := e.run(ctx, b, t, o)
-		if err == nil || again {
-			return t, artifact, rec, err
-		}
-		damaged, asideErr := e.setAside(ctx, t.Tree, err)
-		if !damaged || asideErr != nil {
-			return nil, cas.Artifact{}, nil, errors.Join(err, asideErr)
-		}
-		e.Events.Log(sdk.LogWarn, err.Error()+": unpacking the damaged layers again")
+	t, err := e.pullTree(ctx, src, o.Image)
+	if err != nil {
+		return nil, cas.Artifact{}, nil, err
 	}
+	artifact, rec, err := e.run(ctx, b, t, o)
+	if err != nil {
+		return nil, cas.Artifact{}, nil, e.setAside(ctx, t, err)
+	}
+	return t, artifact, rec, nil
 }
 
 // deliver holds a strict build to its word and makes the user's copy.

@@ -232,6 +232,31 @@ func TestTarMustBeRead(t *testing.T) {
 	}
 }
 
+// TestTreeBuilderMeetsDamage rots what a builder reads by itself, and wants the
+// build to succeed all the same.
+func TestTreeBuilderMeetsDamage(t *testing.T) {
+	for _, glob := range []string{"layers/sha256/*/pack", "blobs/sha256/*"} {
+		e, log := withFakes(t)
+		o := BuildOptions{Image: twoLayers(t), Builder: "tree", Output: filepath.Join(t.TempDir(), "out"), NoCache: true}
+		var images [2][]byte
+		for i := range images {
+			if i > 0 {
+				rot(t, filepath.Join(e.Store.Dir(), glob))
+			}
+			if _, err := e.Build(t.Context(), o); err != nil {
+				t.Fatal(err, log.log)
+			}
+			var err error
+			if images[i], err = os.ReadFile(o.Output); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !bytes.Equal(images[0], images[1]) {
+			t.Errorf("%s: another image after the damage", glob)
+		}
+	}
+}
+
 func TestStrict(t *testing.T) {
 	e, _ := withFakes(t)
 	im := twoLayers(t)
@@ -283,6 +308,7 @@ func TestDamageUnderABuild(t *testing.T) {
 	large := string(bytes.Repeat([]byte("0123456789abcdef"), 64<<10))
 	for name, damage := range map[string]func(t *testing.T, e *Engine){
 		"pack":     func(t *testing.T, e *Engine) { flip(t, filepath.Join(e.Store.Dir(), "layers/sha256/*/pack")) },
+		"rot":      func(t *testing.T, e *Engine) { rot(t, filepath.Join(e.Store.Dir(), "layers/sha256/*/pack")) },
 		"losses":   func(t *testing.T, e *Engine) { flip(t, filepath.Join(e.Store.Dir(), "blobs/sha256/*")) },
 		"artifact": func(t *testing.T, e *Engine) { shorten(t, filepath.Join(e.Store.Dir(), "artifacts/sha256/*/image")) },
 	} {
@@ -295,7 +321,7 @@ func TestDamageUnderABuild(t *testing.T) {
 				t.Fatal(err)
 			}
 			damage(t, e)
-			o.NoCache = name == "pack"
+			o.NoCache = name == "pack" || name == "rot"
 			if _, err := e.Build(t.Context(), o); err != nil {
 				t.Fatal(err)
 			}

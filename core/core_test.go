@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 
@@ -199,7 +200,7 @@ func TestDamagedPack(t *testing.T) {
 	if err := e.Export(t.Context(), im, &want); err != nil {
 		t.Fatal(err)
 	}
-	flip(t, filepath.Join(e.Store.Dir(), "layers/sha256/*/pack"))
+	rot(t, filepath.Join(e.Store.Dir(), "layers/sha256/*/pack"))
 	if err := e.Export(t.Context(), im, io.Discard); !errors.Is(err, treetar.ErrContent) {
 		t.Fatalf("exporting a damaged pack: %v", err)
 	}
@@ -224,6 +225,26 @@ func flip(t *testing.T, glob string) {
 			t.Fatal(err)
 		}
 		if err := os.WriteFile(path, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// rot changes a bit in the middle of each file as a failing disk does: the
+// filesystem does not know.
+func rot(t *testing.T, glob string) {
+	t.Helper()
+	times := make(map[string]time.Time)
+	for _, path := range expand(t, glob) {
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		times[path] = info.ModTime()
+	}
+	flip(t, glob)
+	for path, at := range times {
+		if err := os.Chtimes(path, at, at); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -30,6 +30,9 @@ type Config struct {
 	// Jobs is how many layers are fetched and unpacked side by side; 0 means
 	// twice the processors, four at least: some of them wait for the network.
 	Jobs int
+	// VerifyCache has everything that is read from Store held against its
+	// digest first, whether or not somebody has written to it.
+	VerifyCache bool
 	// Events receives warnings and progress; nil drops them.
 	Events Events
 }

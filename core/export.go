@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 
@@ -18,22 +17,29 @@ func (e *Engine) Export(ctx context.Context, im Image, w io.Writer) error {
 		return err
 	}
 	defer src.close()
-	t, _, err := e.pullTree(ctx, src, im)
-	if err != nil {
-		return err
-	}
-	packs, err := newPacks(e.Store, t.Tree)
+	t, packs, err := e.openTree(ctx, src, im)
 	if err != nil {
 		return err
 	}
 	defer packs.Close()
 	if err := treetar.Write(ctx, w, t.Tree, packs); err != nil {
-		damaged, asideErr := e.setAside(ctx, t.Tree, err)
-		err = fmt.Errorf("export %s: %w", src.Name(), errors.Join(err, asideErr))
-		if damaged {
+		err = fmt.Errorf("export %s: %w", src.Name(), e.setAside(ctx, t, err))
+		if lost(err) {
 			err = hint.With(err, "what was written is not whole; run it again: the damaged layers were set aside")
 		}
 		return err
 	}
 	return nil
+}
+
+// openTree pulls and flattens an image and opens its contents.
+func (e *Engine) openTree(ctx context.Context, src *opened, im Image) (t *flattened, packs *storePacks, err error) {
+	err = e.again(ctx, func() error {
+		t, err = e.pullTree(ctx, src, im)
+		if err == nil {
+			packs, err = newPacks(e.Store, t.Tree)
+		}
+		return err
+	})
+	return t, packs, err
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -55,27 +54,24 @@ func (e *Engine) Tree(ctx context.Context, im Image) (*tree.Tree, digest.Digest,
 		return nil, "", err
 	}
 	defer src.close()
-	t, _, err := e.pullTree(ctx, src, im)
+	t, err := e.pullTree(ctx, src, im)
 	if err != nil {
 		return nil, "", err
 	}
 	return t.Tree, t.digest, nil
 }
 
-// pullTree pulls what is missing and flattens it. A layer whose index turns
-// out to be damaged is quarantined and made once more.
-func (e *Engine) pullTree(ctx context.Context, src *opened, im Image) (*flattened, *Pulled, error) {
-	for again := false; ; again = true {
+// pullTree pulls what is missing and flattens it. What turns out to be damaged
+// or has gone meanwhile is made once more.
+func (e *Engine) pullTree(ctx context.Context, src *opened, im Image) (t *flattened, err error) {
+	err = e.again(ctx, func() error {
 		p, err := e.pull(ctx, src, false)
-		if err != nil {
-			return nil, nil, err
+		if err == nil {
+			t, err = e.flatten(ctx, p.DiffIDs, inputsOf(im))
 		}
-		t, err := e.flatten(ctx, p.DiffIDs, inputsOf(im))
-		if err == nil || again || !errors.Is(err, layer.ErrCorrupt) {
-			return t, p, err
-		}
-		e.Events.Log(sdk.LogWarn, err.Error()+": unpacking it again")
-	}
+		return err
+	})
+	return t, err
 }
 
 // flatten returns the tree of the layers, from the store if it was made
@@ -168,15 +164,17 @@ func (e *Engine) keepTree(ctx context.Context, t *tree.Tree) (digest.Digest, err
 }
 
 // readIndexes reads the index of each layer. The damaged ones are quarantined,
-// and the error wraps layer.ErrCorrupt.
+// and the error wraps cas.ErrNotFound.
 func (e *Engine) readIndexes(diffIDs []digest.Digest) ([]*layer.Index, error) {
 	indexes := make([]*layer.Index, len(diffIDs))
 	var damage []error
 	for i, d := range diffIDs {
-		var err error
-		indexes[i], err = e.readIndex(d)
-		if errors.Is(err, layer.ErrCorrupt) {
-			damage = append(damage, fmt.Errorf("layer %s: %w", d, err))
+		l, err := e.Store.Layer(d)
+		if err == nil {
+			indexes[i], err = readLayerIndex(l)
+		}
+		if errors.Is(err, cas.ErrCorrupt) {
+			damage = append(damage, fmt.Errorf("layer %s: %w: %w", d, cas.ErrNotFound, err))
 			err = e.quarantine(d, err)
 		}
 		if err != nil {
@@ -184,25 +182,4 @@ func (e *Engine) readIndexes(diffIDs []digest.Digest) ([]*layer.Index, error) {
 		}
 	}
 	return indexes, errors.Join(damage...)
-}
-
-func (e *Engine) readIndex(d digest.Digest) (*layer.Index, error) {
-	l, err := e.Store.Layer(d)
-	if err != nil {
-		return nil, err
-	}
-	f, err := os.Open(l.Index)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	x, err := layer.Read(f)
-	if err != nil {
-		return nil, err
-	}
-	if x.DiffID != d.String() || x.PackSize != l.PackSize {
-		return nil, fmt.Errorf("%w: it speaks of layer %s with a pack of %d bytes, and the pack has %d",
-			layer.ErrCorrupt, x.DiffID, x.PackSize, l.PackSize)
-	}
-	return x, nil
 }

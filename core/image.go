@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"github.com/opencontainers/go-digest"
 
@@ -24,6 +25,8 @@ type Image struct {
 type opened struct {
 	source.Image
 	temp *lateDir
+
+	sound sync.Map // the diffIDs of layers that need no second look
 }
 
 func (o *opened) close() {
@@ -52,7 +55,7 @@ func (e *Engine) open(ctx context.Context, im Image) (*opened, error) {
 	if p := src.Manifest().Platform; im.Platform == "" && p != (source.Platform{}) && !source.HostPlatform().Matches(p) {
 		e.Events.Log(sdk.LogWarn, fmt.Sprintf("image %s is for %s, and this host is %s", src.Name(), p, source.HostPlatform()))
 	}
-	return &opened{src, temp}, nil
+	return &opened{Image: src, temp: temp}, nil
 }
 
 // maxManifest bounds a manifest in bytes. Registries are told to accept at

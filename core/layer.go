@@ -39,16 +39,16 @@ func (e *Engine) newLayerPull(src *opened, i int, diffID digest.Digest) *layerPu
 // ensure makes the layer present unpacked, and as a blob if that is asked,
 // and returns the bytes that came from the source.
 func (l *layerPull) ensure(ctx context.Context, blob bool) (int64, error) {
-	if l.present(blob) {
-		return 0, nil
+	if found, err := l.present(ctx, blob); found || err != nil {
+		return 0, err
 	}
 	unlock, err := l.e.lock(ctx, "layer", l.layer.DiffID, l.task)
 	if err != nil {
 		return 0, err
 	}
 	defer unlock()
-	if l.present(blob) {
-		return 0, nil
+	if found, err := l.present(ctx, blob); found || err != nil {
+		return 0, err
 	}
 	defer l.e.Events.Progress(Progress{Task: l.task, Finished: true})
 	if !l.hasBlob() {
@@ -64,9 +64,36 @@ func (l *layerPull) ensure(ctx context.Context, blob bool) (int64, error) {
 	return l.fetch(ctx)
 }
 
-func (l *layerPull) present(blob bool) bool {
-	_, err := l.e.Store.Layer(l.layer.DiffID)
-	return err == nil && (!blob || l.hasBlob())
+// present says whether the layer is in the store, sound as far as is known,
+// and its blob too if that is asked.
+func (l *layerPull) present(ctx context.Context, blob bool) (bool, error) {
+	if err := l.unpacked(ctx); err != nil {
+		if errors.Is(err, cas.ErrNotFound) && ctx.Err() == nil {
+			err = nil
+		}
+		return false, err
+	}
+	if !blob {
+		return true, nil
+	}
+	if !l.hasBlob() {
+		return false, nil
+	}
+	err := l.e.Store.CheckBlob(ctx, l.layer.Digest, l.e.VerifyCache)
+	if errors.Is(err, cas.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// unpacked looks for the unpacked layer. With VerifyCache it is read once.
+func (l *layerPull) unpacked(ctx context.Context) error {
+	_, sound := l.src.sound.Load(l.layer.DiffID)
+	err := l.e.soundLayer(ctx, l.layer.DiffID, l.e.VerifyCache && !sound)
+	if err == nil {
+		l.src.sound.Store(l.layer.DiffID, true)
+	}
+	return err
 }
 
 // hasBlob reports whether the store holds the compressed layer in the size

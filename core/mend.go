@@ -8,59 +8,52 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"banger/cas"
-	"banger/core/layer"
+	"banger/core/host"
 	"banger/internal/sparse"
-	"banger/sdk/tree"
+	"banger/sdk"
 )
 
-// setAside looks, after an error about contents, for the layers of t whose
-// packs do not hold what their indexes say and puts them into quarantine: who
-// asks again gets them unpacked again. It reports whether err was such an
-// error.
-func (e *Engine) setAside(ctx context.Context, t *tree.Tree, err error) (bool, error) {
-	if !errors.Is(err, sparse.ErrContent) {
-		return false, nil
-	}
-	for _, l := range t.Layers {
-		if err := e.checkLayer(ctx, digest.Digest(l)); err != nil {
-			return true, err
+// maxTries bounds how often a command makes again what the store has lost
+// meanwhile. Each try but the first needs another loss.
+const maxTries = 5
+
+// again calls do until it succeeds or fails for another reason than that the
+// store has lost, or never had whole, what do needs.
+func (e *Engine) again(ctx context.Context, do func() error) error {
+	for try := 1; ; try++ {
+		err := do()
+		if err == nil || try == maxTries || !lost(err) || ctx.Err() != nil || e.Store.Writable() != nil {
+			return err
 		}
+		e.Events.Log(sdk.LogWarn, err.Error()+": making it again")
 	}
-	return true, nil
 }
 
-// checkLayer reads every body of an unpacked layer and puts the layer into
-// quarantine if one is not what the index says.
-func (e *Engine) checkLayer(ctx context.Context, d digest.Digest) error {
-	x, err := e.readIndex(d)
-	switch {
-	case errors.Is(err, layer.ErrCorrupt):
-		return e.quarantine(d, err)
-	case errors.Is(err, cas.ErrNotFound):
-		return nil // someone else has set it aside
-	case err != nil:
-		return fmt.Errorf("check layer %s: %w", d, err)
-	}
-	t := &tree.Tree{Layers: []string{d.String()}, Entries: x.Entries}
-	packs, err := newPacks(e.Store, t)
-	if err != nil {
+// lost says whether err means that the store does not hold what it did.
+func lost(err error) bool {
+	return errors.Is(err, cas.ErrNotFound) || errors.Is(err, sparse.ErrContent)
+}
+
+// setAside looks, after an error that may come from the contents that a
+// builder or a tar was fed with, for the layers of t whose packs do not hold
+// what their indexes say and puts them into quarantine: who asks again gets
+// them unpacked again. It returns err, which wraps cas.ErrNotFound if that was
+// so.
+func (e *Engine) setAside(ctx context.Context, t *flattened, err error) error {
+	if ctx.Err() != nil || !errors.Is(err, sparse.ErrContent) && !errors.Is(err, host.ErrBuilder) {
 		return err
 	}
-	defer packs.Close()
-	r := &sparse.Reader{Tree: t, Packs: packs, Buf: make([]byte, 256<<10)}
-	for i := range t.Entries {
-		if t.Entries[i].Type != tree.Regular {
-			continue
-		}
-		if err := r.Read(ctx, &t.Entries[i], sparse.Discard{}); errors.Is(err, sparse.ErrContent) {
-			return e.quarantine(d, err)
-		} else if err != nil {
-			return fmt.Errorf("check layer %s: %w", d, err)
-		}
+	bad := e.Store.CheckBlob(ctx, t.digest, true)
+	for _, l := range t.Layers {
+		bad = errors.Join(bad, e.soundLayer(ctx, digest.Digest(l), true))
 	}
-	return nil
+	if bad == nil {
+		return err
+	}
+	return fmt.Errorf("%w: %w", err, bad)
 }
 
+// quarantine takes a layer out of use.
 func (e *Engine) quarantine(d digest.Digest, why error) error {
 	if err := e.Store.QuarantineLayer(d, why); err != nil {
 		return fmt.Errorf("quarantine layer %s: %w", d, err)

@@ -3,7 +3,6 @@ package core
 import (
 	"fmt"
 	"os"
-	"sync"
 
 	"github.com/opencontainers/go-digest"
 
@@ -11,49 +10,45 @@ import (
 	"banger/sdk/tree"
 )
 
-// storePacks opens the packs of a tree's layers in the store, each once.
+// storePacks are the packs of a tree's layers in the store. They are open, and
+// so stay what they are whatever happens to their names.
 type storePacks struct {
 	paths []string
-
-	mu    sync.Mutex
 	files []*os.File
 }
 
-// newPacks finds the packs of t's layers. Close it when the tree's contents
+// newPacks opens the packs of t's layers. Close it when the tree's contents
 // are no longer read.
 func newPacks(s *cas.Store, t *tree.Tree) (*storePacks, error) {
-	p := &storePacks{files: make([]*os.File, len(t.Layers))}
+	p := &storePacks{}
 	for _, id := range t.Layers {
 		l, err := s.Layer(digest.Digest(id))
+		if err == nil {
+			err = p.open(l.Pack)
+		}
 		if err != nil {
+			p.Close()
 			return nil, fmt.Errorf("layer %s: %w", id, err)
 		}
-		p.paths = append(p.paths, l.Pack)
 	}
 	return p, nil
 }
 
-// Pack implements tree.Packs.
-func (p *storePacks) Pack(layer int) (*os.File, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.files[layer] == nil {
-		f, err := os.Open(p.paths[layer])
-		if err != nil {
-			return nil, err
-		}
-		p.files[layer] = f
+func (p *storePacks) open(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return gone(err)
 	}
-	return p.files[layer], nil
+	p.paths, p.files = append(p.paths, path), append(p.files, f)
+	return nil
 }
 
-// Close closes the files that Pack opened.
+// Pack implements tree.Packs.
+func (p *storePacks) Pack(layer int) (*os.File, error) { return p.files[layer], nil }
+
+// Close closes the packs.
 func (p *storePacks) Close() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	for _, f := range p.files {
-		if f != nil {
-			_ = f.Close()
-		}
+		_ = f.Close()
 	}
 }

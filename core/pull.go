@@ -36,7 +36,11 @@ func (e *Engine) Pull(ctx context.Context, im Image) (*Pulled, error) {
 		return nil, err
 	}
 	defer src.close()
-	p, err := e.pull(ctx, src, true)
+	var p *Pulled
+	err = e.again(ctx, func() (err error) {
+		p, err = e.pull(ctx, src, true)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -112,12 +116,17 @@ func (e *Engine) keepManifest(ctx context.Context, raw []byte) error {
 func (e *Engine) config(ctx context.Context, src *opened) ([]byte, error) {
 	desc := src.Manifest().Config
 	d := digest.Digest(desc.Digest.String())
-	if b, err := e.Store.ReadBlob(d, desc.Size); err == nil {
+	b, err := e.Store.ReadBlob(d, desc.Size)
+	if errors.Is(err, cas.ErrTooLarge) {
+		if err := e.Store.QuarantineBlob(d, err); err != nil {
+			return nil, fmt.Errorf("read config: %w", err)
+		}
+	} else if err == nil {
 		return b, nil
 	} else if !errors.Is(err, cas.ErrNotFound) {
 		return nil, fmt.Errorf("read config: %w", err)
 	}
-	b, err := src.Config(ctx)
+	b, err = src.Config(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,301 @@
+package core
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/opencontainers/go-digest"
+	"golang.org/x/sync/errgroup"
+
+	"banger/cas"
+	"banger/core/host"
+	"banger/internal/ocitest"
+	"banger/internal/sparse"
+	tt "banger/internal/tartest"
+)
+
+// truth is what the commands must give.
+type truth struct {
+	im    Image
+	tree  digest.Digest
+	tar   []byte
+	image []byte
+}
+
+// realStore is a store in which every command has run once, and what they gave.
+func realStore(t *testing.T) (dir string, want truth) {
+	t.Helper()
+	large := strings.Repeat("0123456789abcdef", 5<<10)
+	im := layout(t, gz(tt.Dir("a/"), tt.File("a/b", "one"), tt.File("big", large)),
+		ocitest.Layer{Tar: tt.Join(tt.File("a/b", "two"), tt.File("c", "three")), Compression: ocitest.Plain})
+	e, err := openEngine(t, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want = truth{im: im}
+	commands := commandsOf(&want, true)
+	for _, name := range []string{"pull", "tree", "export", "build"} {
+		if err := commands[name](t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return e.Store.Dir(), want
+}
+
+// openEngine returns an engine with the fake builders on the store at dir.
+func openEngine(t *testing.T, dir string) (*Engine, error) {
+	t.Helper()
+	s, err := cas.Open(t.Context(), dir)
+	if err != nil {
+		return nil, err
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	bundled := make(map[string]host.Bundled)
+	for name := range fakeInputs {
+		bundled[name] = host.Bundled{Path: "/proc/self/exe", Args: []string{"fake-builder", name}}
+	}
+	h := host.New(host.Config{Bundled: bundled, ToolPath: "/usr/bin:/bin", TempDir: t.TempDir(), Cache: DescribeCache(s)})
+	return New(Config{Store: s, Host: h}), nil
+}
+
+// commandsOf are what a user can run: each fails when what it gives is not
+// what want says, or notes it there.
+func commandsOf(want *truth, learn bool) map[string]func(ctx context.Context, e *Engine) error {
+	build := func(noCache bool) func(ctx context.Context, e *Engine) error {
+		return func(ctx context.Context, e *Engine) error {
+			dir, remove, err := e.Store.TempDir("out")
+			if err != nil {
+				return err
+			}
+			defer remove()
+			out := filepath.Join(dir, "out")
+			if _, err := e.Build(ctx, BuildOptions{Image: want.im, Builder: "tree", Output: out, NoCache: noCache}); err != nil {
+				return err
+			}
+			b, err := os.ReadFile(out)
+			if learn {
+				want.image = b
+			}
+			return errors.Join(err, same("image", b, want.image))
+		}
+	}
+	return map[string]func(ctx context.Context, e *Engine) error{
+		"build":   build(false),
+		"rebuild": build(true),
+		"tree": func(ctx context.Context, e *Engine) error {
+			_, d, err := e.Tree(ctx, want.im)
+			if learn {
+				want.tree = d
+			}
+			if err == nil && d != want.tree {
+				err = fmt.Errorf("%w: tree %s, want %s", errWrong, d, want.tree)
+			}
+			return err
+		},
+		"export": func(ctx context.Context, e *Engine) error {
+			var b bytes.Buffer
+			if err := e.Export(ctx, want.im, &b); err != nil {
+				return err
+			}
+			if learn {
+				want.tar = b.Bytes()
+			}
+			return same("tar", b.Bytes(), want.tar)
+		},
+		"pull": func(ctx context.Context, e *Engine) error { return pullAll(ctx, e, want.im) },
+	}
+}
+
+// errWrong is the one error that no damage may lead to.
+var errWrong = errors.New("wrong bytes were served")
+
+func same(what string, got, want []byte) error {
+	if !bytes.Equal(got, want) {
+		return fmt.Errorf("%w: %s of %d bytes, want %d", errWrong, what, len(got), len(want))
+	}
+	return nil
+}
+
+// pullAll pulls im and holds every blob of it against its digest, in the place
+// where other programs read it.
+func pullAll(ctx context.Context, e *Engine, im Image) error {
+	p, err := e.Pull(ctx, im)
+	if err != nil {
+		return err
+	}
+	src, err := e.open(ctx, im)
+	if err != nil {
+		return err
+	}
+	defer src.close()
+	blobs := []digest.Digest{p.Manifest, p.Config}
+	for _, l := range src.Manifest().Layers {
+		blobs = append(blobs, digest.Digest(l.Digest.String()))
+	}
+	for _, d := range blobs {
+		b, err := os.ReadFile(filepath.Join(e.Store.Dir(), "blobs/sha256", d.Encoded()))
+		if err != nil || digest.FromBytes(b) != d {
+			return fmt.Errorf("%w: blob %s after a pull: %w", errWrong, d, err)
+		}
+	}
+	_, err = e.Store.Tagged(src.Name())
+	return err
+}
+
+// damages are what can happen to a file, given its content.
+var damages = map[string]func(path string, b []byte) error{
+	"flip":     func(path string, b []byte) error { b[len(b)/2] ^= 1; return os.WriteFile(path, b, 0o600) },
+	"zero":     func(path string, b []byte) error { return os.WriteFile(path, make([]byte, len(b)), 0o600) },
+	"truncate": func(path string, b []byte) error { return os.Truncate(path, int64(len(b)/2)) },
+	"extend":   func(path string, b []byte) error { return os.WriteFile(path, append(b, 'x'), 0o600) },
+	"empty":    func(path string, _ []byte) error { return os.Truncate(path, 0) },
+	"delete":   func(path string, _ []byte) error { return os.Remove(path) },
+}
+
+// damageFile does one of damages. Rot keeps the time of the file.
+func damageFile(path, how string, rot bool) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	err = errors.Join(os.Chmod(path, 0o600), damages[how](path, b))
+	if rot && how != "delete" {
+		err = errors.Join(err, os.Chtimes(path, info.ModTime(), info.ModTime()))
+	}
+	return err
+}
+
+// TestNoDamageIsEverServed damages each file of a store in each way and then
+// runs each command.
+//
+// What somebody has written to is noticed by its time: every command makes
+// again what it needs and gives what it gave before. What a disk has done,
+// with times as they were, is noticed with VerifyCache just so. Without it, a
+// command may fail over it or, where it reads a file that it does not hash,
+// serve it; see mayServe.
+func TestNoDamageIsEverServed(t *testing.T) {
+	store, want := realStore(t)
+	var g errgroup.Group
+	g.SetLimit(4 * runtime.GOMAXPROCS(0)) // they wait for the disk most of the time
+	for _, mode := range []damageMode{{"written", false, false}, {"rotten, verified", true, true}, {"rotten", true, false}} {
+		for _, file := range storeFiles(t, store) {
+			for how := range damages {
+				if mode.rot && !mode.verify && how != "flip" && how != "zero" {
+					continue // sizes tell
+				}
+				for name, command := range commandsOf(&want, false) {
+					g.Go(func() error {
+						err := damagedRun(t, store, file, how, mode, command)
+						if !mayEnd(err, file, name, mode.rot && !mode.verify) {
+							t.Errorf("%s: %s of %s, then %s: %v", mode.name, how, file, name, err)
+						}
+						return nil
+					})
+				}
+			}
+		}
+	}
+	_ = g.Wait() // its functions do not fail
+}
+
+// damageMode says whether a damaged file keeps its time, and whether the
+// command verifies the store.
+type damageMode struct {
+	name        string
+	rot, verify bool
+}
+
+// quickDir is a temporary directory where syncing costs nothing, if there is one.
+func quickDir(t *testing.T) string {
+	dir, err := os.MkdirTemp("/dev/shm", "banger-test-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+// damagedRun runs a command on a copy of a store with one damaged file.
+func damagedRun(t *testing.T, store, file, how string, mode damageMode, command func(ctx context.Context, e *Engine) error) error {
+	dir := quickDir(t)
+	if err := errors.Join(copyStore(store, dir), damageFile(filepath.Join(dir, file), how, mode.rot)); err != nil {
+		return err
+	}
+	e, err := openEngine(t, dir)
+	if err != nil {
+		return err
+	}
+	defer e.Store.Close()
+	e.VerifyCache = mode.verify
+	return command(t.Context(), e)
+}
+
+// mayEnd says whether a command may end so after damage to a file.
+func mayEnd(err error, file, command string, unseen bool) bool {
+	switch {
+	case err == nil:
+		return true
+	case file == "VERSION":
+		return errors.Is(err, cas.ErrVersion)
+	case !unseen:
+		return false
+	case command == "export" && strings.HasSuffix(file, "/pack"):
+		return errors.Is(err, sparse.ErrContent) // it has begun to write
+	default:
+		return mayServe(file, command)
+	}
+}
+
+// mayServe lists what is served as it is when a disk changes bytes and no time,
+// and nobody asks for verification: the image of a build that was made before,
+// and the compressed layers that a pull keeps for other programs.
+func mayServe(file, command string) bool {
+	return command == "build" && strings.HasSuffix(file, "/image") || command == "pull" && strings.HasPrefix(file, "blobs/")
+}
+
+// storeFiles lists the files of a store at rest, relative to it.
+func storeFiles(t *testing.T, dir string) []string {
+	t.Helper()
+	var files []string
+	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		rel, _ := filepath.Rel(dir, path)
+		if err == nil && e.Type().IsRegular() && !strings.HasPrefix(rel, "locks/") && !strings.HasPrefix(rel, "tmp/") {
+			files = append(files, rel)
+		}
+		return err
+	})
+	if err != nil || len(files) < 15 {
+		t.Fatalf("%v, %q", err, files)
+	}
+	return files
+}
+
+// copyStore is cp -a: times are kept.
+func copyStore(from, to string) error {
+	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+		return err
+	}
+	return filepath.WalkDir(from, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || !e.Type().IsRegular() {
+			return err
+		}
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(from, path)
+		return errors.Join(err, os.Chtimes(filepath.Join(to, rel), info.ModTime(), info.ModTime()))
+	})
+}
