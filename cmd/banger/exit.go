@@ -24,6 +24,7 @@ const (
 	exitBuilder     = 6
 	exitTool        = 7
 	exitStore       = 8
+	exitDifference  = 9
 	exitInterrupted = 130
 )
 
@@ -63,6 +64,7 @@ var codes = []struct {
 	{host.ErrToolMissing, exitTool},
 	{host.ErrBuilder, exitBuilder},
 	{core.ErrLosses, exitBuilder},
+	{core.ErrDamage, exitDifference},
 	{errStore, exitStore},
 	{cas.ErrVersion, exitStore},
 	{cas.ErrReadOnly, exitStore},

@@ -39,6 +39,7 @@ func imageFlags() []cli.Flag {
 		&cli.StringFlag{Name: "unsafe-paths", EnvVars: env("unsafe-paths"), Value: "refuse", Usage: "absolute entry names and symlinks that climb above the root: refuse, or contain them as a chroot would"},
 		&cli.BoolFlag{Name: "plain-http", EnvVars: env("plain-http"), Usage: "speak HTTP to the registry, not HTTPS"},
 		&cli.StringFlag{Name: "docker-host", EnvVars: append(env("docker-host"), "DOCKER_HOST"), Value: "unix:///var/run/docker.sock", Usage: "where docker-daemon: references are found"},
+		&cli.BoolFlag{Name: "verify-cache", EnvVars: env("verify-cache"), Usage: "hold everything that is read from the store against its digest first, and make again what does not match"},
 		&cli.Int64Flag{Name: "limit-entries", EnvVars: env("limit-entries"), Usage: "entries in one layer; if set, also in the whole image", DefaultText: "4194304"},
 		&cli.IntFlag{Name: "limit-depth", EnvVars: env("limit-depth"), Usage: "components of one path", DefaultText: "1024"},
 		&cli.StringFlag{Name: "limit-header", EnvVars: env("limit-header"), Usage: "`SIZE` of one entry's PAX or GNU header", DefaultText: "1M"},

@@ -47,7 +47,8 @@ func openSession(c *cli.Context) (*session, error) {
 		return nil, errors.Join(err, store.Close())
 	}
 	engine := core.New(core.Config{
-		Store: store, Host: h, Limits: limits, Events: u, TempDir: os.TempDir(),
+		Store: store, Host: h, Limits: limits, Events: u,
+		TempDir: os.TempDir(), VerifyCache: c.Bool("verify-cache"),
 		Source: source.Options{
 			Keychain:   keychain(),
 			UserAgent:  "banger/" + version(),
