@@ -146,7 +146,7 @@ func pullAll(ctx context.Context, e *Engine, im Image) error {
 			return fmt.Errorf("%w: blob %s after a pull: %w", errWrong, d, err)
 		}
 	}
-	_, err = e.Store.Tagged(src.Name())
+	_, err = e.Store.Tagged(refName(src.Name()))
 	return err
 }
 

@@ -23,20 +23,25 @@ func buildCommand() *cli.Command {
 		Name:      "build",
 		Usage:     "build a filesystem image from an OCI image",
 		ArgsUsage: "IMAGE",
-		Flags: append(append(imageFlags(), pluginFlags()...),
-			&cli.StringFlag{Name: "builder", Aliases: []string{"b"}, EnvVars: env("builder"), Value: "e2fs", Usage: "`NAME` of the builder; see banger builders"},
-			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, EnvVars: env("output"), Usage: "`FILE` for the image; without it the image stays in the store"},
-			&cli.StringFlag{Name: "size", EnvVars: env("size"), Value: "auto", Usage: "`SIZE` of the image, or auto"},
-			&cli.StringFlag{Name: "free", EnvVars: env("free"), Value: fmt.Sprintf("%d%%", core.DefaultFreePercent), Usage: "room left after the content, as SIZE or PERCENT% of the content"},
-			&cli.Int64Flag{Name: "inodes", EnvVars: env("inodes"), Usage: "inodes in all", DefaultText: "planned from the image"},
-			&cli.StringSliceFlag{Name: "opt", EnvVars: env("opt"), Usage: "an option of the builder, `KEY=VALUE`; may be given again"},
-			&cli.BoolFlag{Name: "no-cache", EnvVars: env("no-cache"), Usage: "build even if the store has the answer"},
-			&cli.StringFlag{Name: "losses", EnvVars: env("losses"), Usage: "list what the image does not hold in `FILE`, a JSON object a line"},
-			&cli.BoolFlag{Name: "strict", EnvVars: env("strict"), Usage: "make any loss an error"},
-			&cli.BoolFlag{Name: "fsync", EnvVars: env("fsync"), Usage: "make the output durable before returning"},
-		),
-		Action: build,
+		Flags:     buildFlags(),
+		Action:    build,
 	}
+}
+
+// buildFlags are what build takes, and what asks about a build.
+func buildFlags() []cli.Flag {
+	return append(append(imageFlags(), pluginFlags()...),
+		&cli.StringFlag{Name: "builder", Aliases: []string{"b"}, EnvVars: env("builder"), Value: "e2fs", Usage: "`NAME` of the builder; see banger builders"},
+		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, EnvVars: env("output"), Usage: "`FILE` for the image; without it the image stays in the store"},
+		&cli.StringFlag{Name: "size", EnvVars: env("size"), Value: "auto", Usage: "`SIZE` of the image, or auto"},
+		&cli.StringFlag{Name: "free", EnvVars: env("free"), Value: fmt.Sprintf("%d%%", core.DefaultFreePercent), Usage: "room left after the content, as SIZE or PERCENT% of the content"},
+		&cli.Int64Flag{Name: "inodes", EnvVars: env("inodes"), Usage: "inodes in all", DefaultText: "planned from the image"},
+		&cli.StringSliceFlag{Name: "opt", EnvVars: env("opt"), Usage: "an option of the builder, `KEY=VALUE`; may be given again"},
+		&cli.BoolFlag{Name: "no-cache", EnvVars: env("no-cache"), Usage: "build even if the store has the answer"},
+		&cli.StringFlag{Name: "losses", EnvVars: env("losses"), Usage: "list what the image does not hold in `FILE`, a JSON object a line"},
+		&cli.BoolFlag{Name: "strict", EnvVars: env("strict"), Usage: "make any loss an error"},
+		&cli.BoolFlag{Name: "fsync", EnvVars: env("fsync"), Usage: "make the output durable before returning"},
+	)
 }
 
 func build(c *cli.Context) error {

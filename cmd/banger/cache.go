@@ -10,6 +10,7 @@ func cacheCommand() *cli.Command {
 		Usage: "look after the store",
 		Subcommands: []*cli.Command{
 			cacheVerifyCommand(),
+			cacheExplainCommand(),
 		},
 		Action: func(c *cli.Context) error {
 			if c.NArg() > 0 {

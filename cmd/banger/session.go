@@ -28,7 +28,12 @@ type session struct {
 }
 
 // openSession opens the store and makes an engine as the flags say.
-func openSession(c *cli.Context) (*session, error) {
+func openSession(c *cli.Context) (*session, error) { return openWith(c, core.DescribeCache) }
+
+// openReader is openSession for a command that leaves no trace in the store.
+func openReader(c *cli.Context) (*session, error) { return openWith(c, core.ReadOnlyDescribeCache) }
+
+func openWith(c *cli.Context, describe func(*cas.Store) host.Cache) (*session, error) {
 	limits, err := limitsOf(c)
 	if err != nil {
 		return nil, err
@@ -41,7 +46,7 @@ func openSession(c *cli.Context) (*session, error) {
 	if err != nil {
 		return nil, storeError(err)
 	}
-	h := newHost(c, store)
+	h := newHost(c, describe(store))
 	u, err := newUI(c)
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
@@ -126,7 +131,7 @@ const selfPath = "/proc/self/exe"
 
 // newHost makes a host that finds builders in the plugin directories, then
 // among the bundled ones.
-func newHost(c *cli.Context, store *cas.Store) *host.Host {
+func newHost(c *cli.Context, describe host.Cache) *host.Host {
 	bundled := make(map[string]host.Bundled)
 	for name := range bundledBuilders {
 		bundled[name] = host.Bundled{Path: selfPath, Args: []string{serveName, name}}
@@ -136,7 +141,7 @@ func newHost(c *cli.Context, store *cas.Store) *host.Host {
 		Bundled:  bundled,
 		ToolPath: toolPath(),
 		TempDir:  os.TempDir(),
-		Cache:    core.DescribeCache(store),
+		Cache:    describe,
 	})
 }
 
