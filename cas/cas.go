@@ -31,6 +31,7 @@ type Store struct {
 	session string   // tmp/SESSION; "" in a store that cannot be written
 	lease   *os.File // flock that keeps session from being reclaimed
 	denied  error    // why the store cannot be written, or nil
+	noLocks error    // why locks cannot be relied on, or nil
 
 	closing  sync.Once
 	closeErr error

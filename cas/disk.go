@@ -33,6 +33,12 @@ type disk struct {
 	// link gives f, which has no name, one.
 	link  func(f *os.File, path string) error
 	clone func(dst, src *os.File) error
+	// flock is flock(2); see the function of that name for its errors.
+	flock func(f *os.File, how int) error
+	// mayHang says that flock may not return, even with LOCK_NB.
+	mayHang bool
+	// filesystem returns the magic number of dir's filesystem, statfs(2).
+	filesystem func(dir string) (int64, error)
 }
 
 func realDisk() disk {
@@ -56,6 +62,8 @@ func realDisk() disk {
 		clone: func(dst, src *os.File) error {
 			return os.NewSyscallError("ficlone", unix.IoctlFileClone(int(dst.Fd()), int(src.Fd())))
 		},
+		flock:      flock,
+		filesystem: filesystem,
 	}
 }
 

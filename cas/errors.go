@@ -28,6 +28,12 @@ var (
 	// ErrTooLarge: an object is larger than what the caller or the store
 	// allows.
 	ErrTooLarge = errors.New("too large")
+	// ErrNoLocks: the store's filesystem has no file locks, or none that are
+	// known to hold between hosts. Objects are safe there, gc is not.
+	ErrNoLocks = errors.New("no dependable file locks")
+	// ErrBusy: another process is doing what only one may do at a time, or
+	// uses what was to be removed.
+	ErrBusy = errors.New("in use by another process")
 	// ErrMismatch: what was written is not what was promised, in digest or
 	// in size.
 	ErrMismatch = errors.New("content mismatch")

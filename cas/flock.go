@@ -9,12 +9,14 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"banger/internal/hint"
 )
 
-// errHeld: someone else holds the lock.
-var errHeld = errors.New("lock is held")
+var (
+	// errHeld: someone else holds the lock.
+	errHeld = errors.New("lock is held")
+	// errGivenUp: the caller wanted to wait no longer.
+	errGivenUp = errors.New("given up")
+)
 
 // How long a waiter sleeps between two looks at a lock: at first, and at most.
 const (
@@ -27,7 +29,7 @@ const (
 // and looks again and again until ctx ends. A waiter keeps the file it began
 // to wait for open, so it waits for that file's holder even when someone
 // unlinks it meanwhile.
-func lockFile(ctx context.Context, path string, how int, onWait func()) (*os.File, error) {
+func (d *disk) lockFile(ctx context.Context, path string, how int, onWait func()) (*os.File, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -36,7 +38,11 @@ func lockFile(ctx context.Context, path string, how int, onWait func()) (*os.Fil
 		return nil, err
 	}
 	for pause := lockPause; ; pause = min(2*pause, maxLockPause) {
-		if f, err = lockOpened(f, path, how); !errors.Is(err, errHeld) {
+		f, err = d.lockOpened(ctx.Done(), f, path, how|unix.LOCK_NB)
+		if errors.Is(err, errGivenUp) {
+			err = fmt.Errorf("wait for lock %s: %w", path, ctx.Err())
+		}
+		if !errors.Is(err, errHeld) {
 			return f, err
 		}
 		if onWait != nil {
@@ -53,12 +59,12 @@ func lockFile(ctx context.Context, path string, how int, onWait func()) (*os.Fil
 }
 
 // tryLockFile is lockFile without waiting: it fails with errHeld.
-func tryLockFile(path string, how int) (*os.File, error) {
+func (d *disk) tryLockFile(path string, how int) (*os.File, error) {
 	f, err := openLock(path)
 	if err != nil {
 		return nil, err
 	}
-	f, err = lockOpened(f, path, how)
+	f, err = d.lockOpened(nil, f, path, how|unix.LOCK_NB)
 	if errors.Is(err, errHeld) {
 		_ = f.Close()
 		return nil, err
@@ -93,9 +99,12 @@ func openLock(path string) (*os.File, error) {
 // longer the one at path excludes nobody, so it is then tried on the file that
 // is. The returned file takes f's place; it is open but not locked with
 // errHeld, and closed with every other error.
-func lockOpened(f *os.File, path string, how int) (*os.File, error) {
+func (d *disk) lockOpened(done <-chan struct{}, f *os.File, path string, how int) (*os.File, error) {
 	for range maxTries {
-		err := flock(f, how)
+		err := d.flockUntil(done, f, how)
+		if errors.Is(err, errGivenUp) {
+			return nil, err
+		}
 		if errors.Is(err, errHeld) {
 			return f, err
 		}
@@ -115,16 +124,39 @@ func lockOpened(f *os.File, path string, how int) (*os.File, error) {
 	return nil, fmt.Errorf("lock %s: the file at that name keeps changing", path)
 }
 
+// flockUntil is flock(2) that returns errGivenUp when done is closed, even
+// where the call itself hangs, as it may on a network filesystem whose server
+// is gone. f is then closed as soon as the call has come back.
+func (d *disk) flockUntil(done <-chan struct{}, f *os.File, how int) error {
+	if done == nil || (how&unix.LOCK_NB != 0 && !d.mayHang) {
+		return d.flock(f, how)
+	}
+	result := make(chan error, 1)
+	go func() { result <- d.flock(f, how) }()
+	select {
+	case err := <-result:
+		return err
+	case <-done:
+		go func() {
+			<-result //nolint:errcheck // had or not, the lock goes with the file
+			unlockFile(f)
+		}()
+		return errGivenUp
+	}
+}
+
+// flock is flock(2), which fails with errHeld where LOCK_NB is asked and
+// someone else has the lock, and with ErrNoLocks where there are no locks.
 func flock(f *os.File, how int) error {
 	for {
-		err := unix.Flock(int(f.Fd()), how|unix.LOCK_NB)
+		err := unix.Flock(int(f.Fd()), how)
 		switch {
 		case errors.Is(err, unix.EINTR):
 			continue
 		case errors.Is(err, unix.EWOULDBLOCK):
 			return errHeld
 		case errors.Is(err, unix.ENOLCK), errors.Is(err, unix.ENOSYS), errors.Is(err, unix.EOPNOTSUPP):
-			return hint.With(err, "keep the store on a local filesystem: this one has no file locks")
+			return fmt.Errorf("%w: %w", ErrNoLocks, err)
 		default:
 			return err
 		}

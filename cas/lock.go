@@ -13,7 +13,8 @@ import (
 // Lock takes the exclusive lock of one thing, named by a kind (lower-case
 // letters, such as "layer" or "action") and a digest, against other processes
 // and other goroutines alike. The first try is immediate; if it has to wait,
-// it calls each onWait once and then waits until ctx ends.
+// it calls each onWait once and then waits until ctx ends; [Store.Holder] says
+// for whom.
 //
 // Look the thing up again once the lock is held: whoever held it before may
 // have made it. The lock of a process that dies is free at once. A lock file
@@ -42,7 +43,7 @@ func (s *Store) lockName(ctx context.Context, name string, onWait ...func()) (un
 			f()
 		}
 	}
-	f, err := lockFile(ctx, s.path("locks", name), unix.LOCK_EX, waiting)
+	f, err := s.disk.lockFile(ctx, s.path("locks", name), unix.LOCK_EX, waiting)
 	if err != nil {
 		return nil, fmt.Errorf("lock %s: %w", name, Classify(err))
 	}
@@ -50,6 +51,7 @@ func (s *Store) lockName(ctx context.Context, name string, onWait ...func()) (un
 		unlockFile(f)
 		return nil, fmt.Errorf("lock %s: %w", name, Classify(err))
 	}
+	sign(f)
 	var once sync.Once
-	return func() { once.Do(func() { unlockFile(f) }) }, nil
+	return func() { once.Do(func() { unsign(f); unlockFile(f) }) }, nil
 }

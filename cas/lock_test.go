@@ -125,7 +125,7 @@ func TestLockFileUnlinked(t *testing.T) {
 	if _, err := os.Stat(path); err != nil {
 		t.Error(err)
 	}
-	if f, err := tryLockFile(path, unix.LOCK_EX); !errors.Is(err, errHeld) {
+	if f, err := s.disk.tryLockFile(path, unix.LOCK_EX); !errors.Is(err, errHeld) {
 		unlockFile(f)
 		t.Errorf("the new file is not the one locked: %v", err)
 	}

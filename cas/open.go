@@ -21,7 +21,7 @@ import (
 // What root puts into another user's store belongs to that user.
 //
 // The store is held with a shared lock until Close. What processes that died
-// left in tmp is removed.
+// left in tmp is removed, where locks can tell; see [Store.LocksHold].
 func Open(ctx context.Context, dir string) (*Store, error) {
 	return open(ctx, dir, realDisk())
 }
@@ -50,13 +50,22 @@ func (s *Store) open(ctx context.Context) error {
 			return Classify(err)
 		}
 	}
-	if err := s.startWriting(ctx); err != nil {
+	s.checkFilesystem()
+	err = s.startWriting(ctx)
+	if errors.Is(err, ErrNoLocks) {
+		s.withoutLocks(err)
+		err = s.startWriting(ctx)
+	}
+	if err != nil {
 		err = Classify(err)
 		if !errors.Is(err, ErrReadOnly) && !errors.Is(err, ErrNoSpace) {
 			return err
 		}
 		s.denied = err
 		return s.lockShared(ctx)
+	}
+	if s.noLocks != nil {
+		return nil // nobody knows who is dead
 	}
 	return s.reclaim(ctx)
 }
@@ -117,7 +126,7 @@ func (s *Store) lockShared(ctx context.Context) error {
 	if s.lock != nil {
 		return nil
 	}
-	f, err := lockFile(ctx, s.path("locks", "store"), unix.LOCK_SH, nil)
+	f, err := s.disk.lockFile(ctx, s.path("locks", "store"), unix.LOCK_SH, nil)
 	if err != nil && s.denied != nil && ctx.Err() == nil {
 		return nil
 	}

@@ -31,7 +31,7 @@ func newOutFile(d *disk, target string) (*outFile, error) {
 	o := &outFile{disk: d, target: target}
 	f, err := d.tmpfile(filepath.Dir(target))
 	if err == nil && linkable(f) {
-		_ = flock(f, unix.LOCK_EX) // free: nobody else can reach f
+		_ = flock(f, unix.LOCK_EX|unix.LOCK_NB) // free: nobody else can reach f
 		o.f = f
 		return o, nil
 	}
@@ -52,7 +52,7 @@ func (o *outFile) openHidden() error {
 		}
 		// Another copy to the same target may take f for stale as long as it is
 		// not locked. Where there are no locks nobody ever does.
-		if !errors.Is(flock(f, unix.LOCK_EX), errHeld) && current(f, temp) {
+		if !errors.Is(flock(f, unix.LOCK_EX|unix.LOCK_NB), errHeld) && current(f, temp) {
 			o.f, o.temp = f, temp
 			return nil
 		}
@@ -168,7 +168,7 @@ func removeIfStale(path string) {
 	}
 	defer func() { _ = f.Close() }()
 	st, ok := info.Sys().(*syscall.Stat_t)
-	if ok && int(st.Uid) == os.Geteuid() && flock(f, unix.LOCK_EX) == nil {
+	if ok && int(st.Uid) == os.Geteuid() && flock(f, unix.LOCK_EX|unix.LOCK_NB) == nil {
 		_ = os.Remove(path)
 	}
 }

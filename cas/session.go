@@ -21,7 +21,7 @@ const leaseSuffix = ".lock"
 // that an OCI layout must have, which need one.
 func (s *Store) startSession(ctx context.Context) error {
 	dir := s.path("tmp", fmt.Sprintf("%d-%s", os.Getpid(), rand.Text()))
-	lease, err := lockFile(ctx, dir+leaseSuffix, unix.LOCK_SH, nil)
+	lease, err := s.disk.lockFile(ctx, dir+leaseSuffix, unix.LOCK_SH, nil)
 	if err != nil {
 		return err
 	}
@@ -62,14 +62,14 @@ func (s *Store) reclaim(ctx context.Context) error {
 		}
 		dir := s.path("tmp", strings.TrimSuffix(e.Name(), leaseSuffix))
 		if dir != s.session {
-			reclaimSession(dir)
+			s.reclaimSession(dir)
 		}
 	}
 	return nil
 }
 
-func reclaimSession(dir string) {
-	lease, err := tryLockFile(dir+leaseSuffix, unix.LOCK_EX)
+func (s *Store) reclaimSession(dir string) {
+	lease, err := s.disk.tryLockFile(dir+leaseSuffix, unix.LOCK_EX)
 	if err != nil {
 		return
 	}

@@ -169,7 +169,11 @@ func (l *layerPull) unpack(ctx context.Context, r io.Reader, blob cas.BlobWriter
 // when another process has it.
 func (e *Engine) lock(ctx context.Context, kind string, d digest.Digest, what string) (func(), error) {
 	unlock, err := e.Store.Lock(ctx, kind, d, func() {
-		e.Events.Log(sdk.LogInfo, "waiting for another process that works on "+what)
+		holder := "another process"
+		if h, known := e.Store.Holder(kind, d); known {
+			holder = h.String()
+		}
+		e.Events.Log(sdk.LogInfo, fmt.Sprintf("waiting for %s, which makes %s", holder, what))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("lock %s: %w", what, err)
