@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -38,6 +37,9 @@ func (s *Store) Action(key digest.Digest) (Action, error) {
 	if err != nil {
 		return Action{}, fmt.Errorf("find action: %w", err)
 	}
+	if err := s.use(Object{KindAction, key}); err != nil {
+		return Action{}, fmt.Errorf("find action: %w", err)
+	}
 	a, err := readAction(path, key)
 	if errors.Is(err, ErrTooLarge) {
 		err = fmt.Errorf("%w: %w", errBadContent, err)
@@ -48,13 +50,13 @@ func (s *Store) Action(key digest.Digest) (Action, error) {
 	if err != nil {
 		return Action{}, fmt.Errorf("find action: %w", s.readError(kindAction, key, err))
 	}
+	if err := s.use(a.names()...); err != nil {
+		return Action{}, fmt.Errorf("find action %s: %w", key, err)
+	}
 	if err := s.holds(a); err != nil {
 		return Action{}, fmt.Errorf("find action %s: it names %w", key, err)
 	}
-	if !errors.Is(s.denied, ErrReadOnly) {
-		now := time.Now()
-		_ = os.Chtimes(path, now, now)
-	}
+	s.touch(kindAction, key)
 	return a, nil
 }
 
@@ -83,10 +85,25 @@ func (s *Store) putAction(ctx context.Context, a Action) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if err := s.use(append(a.names(), Object{KindAction, a.Key})...); err != nil {
+		return err
+	}
 	if err := s.holds(a); err != nil {
 		return err
 	}
 	return s.replaceFile(path, b, readOnly)
+}
+
+// names returns the objects that a names.
+func (a Action) names() []Object {
+	var all []Object
+	if a.Artifact != "" {
+		all = append(all, Object{KindArtifact, a.Artifact})
+	}
+	for _, d := range a.Blobs {
+		all = append(all, Object{KindBlob, d})
+	}
+	return all
 }
 
 // holds returns an error unless everything that a names is there.

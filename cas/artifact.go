@@ -30,6 +30,9 @@ func (s *Store) Artifact(d digest.Digest) (Artifact, error) {
 	if err != nil {
 		return Artifact{}, fmt.Errorf("find artifact: %w", err)
 	}
+	if err := s.use(Object{KindArtifact, d}); err != nil {
+		return Artifact{}, fmt.Errorf("find artifact: %w", err)
+	}
 	a, err := artifactAt(dir, d)
 	if err != nil {
 		return Artifact{}, fmt.Errorf("find artifact: %w", s.readError(kindArtifact, d, err))

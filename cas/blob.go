@@ -19,6 +19,9 @@ func (s *Store) OpenBlob(d digest.Digest) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open blob: %w", err)
 	}
+	if err := s.use(Object{KindBlob, d}); err != nil {
+		return nil, fmt.Errorf("open blob: %w", err)
+	}
 	f, _, err := openRegular(path)
 	if err != nil {
 		return nil, fmt.Errorf("open blob: %w", s.readError(kindBlob, d, err))
@@ -32,6 +35,9 @@ func (s *Store) OpenBlob(d digest.Digest) (*os.File, error) {
 func (s *Store) ReadBlob(d digest.Digest, limit int64) ([]byte, error) {
 	path, err := s.object(kindBlob, d)
 	if err != nil {
+		return nil, fmt.Errorf("read blob: %w", err)
+	}
+	if err := s.use(Object{KindBlob, d}); err != nil {
 		return nil, fmt.Errorf("read blob: %w", err)
 	}
 	b, err := readSmall(path, limit)

@@ -40,6 +40,9 @@ func (s *Store) Layer(diffID digest.Digest) (Layer, error) {
 	if err != nil {
 		return Layer{}, fmt.Errorf("find layer: %w", err)
 	}
+	if err := s.use(Object{KindLayer, diffID}); err != nil {
+		return Layer{}, fmt.Errorf("find layer: %w", err)
+	}
 	l, err := layerAt(dir)
 	if err != nil {
 		return Layer{}, fmt.Errorf("find layer: %w", s.readError(kindLayer, diffID, err))

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 	"golang.org/x/sys/unix"
@@ -96,6 +97,18 @@ func statRegular(path string) (int64, error) {
 		return 0, fmt.Errorf("stat %s: %w", path, ErrNotRegular)
 	}
 	return info.Size(), nil
+}
+
+// touch makes an object's modification time the time of its last use, where
+// the caller may.
+func (s *Store) touch(k kind, d digest.Digest) {
+	if errors.Is(s.denied, ErrReadOnly) {
+		return
+	}
+	if path, err := s.object(k, d); err == nil {
+		now := time.Now()
+		_ = os.Chtimes(path, now, now)
+	}
 }
 
 // absent says whether err means that nothing is at a path.

@@ -67,6 +67,7 @@ func (s *Store) open(ctx context.Context) error {
 	if s.noLocks != nil {
 		return nil // nobody knows who is dead
 	}
+	s.dropDeadJournal()
 	return s.reclaim(ctx)
 }
 

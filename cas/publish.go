@@ -57,6 +57,9 @@ func (s *Store) publish(ctx context.Context, k kind, d digest.Digest, temp strin
 		return err
 	}
 	mark(k, d, temp)
+	if err := s.use(Object{string(k), d}); err != nil {
+		return err
+	}
 	err = s.disk.rename(temp, place, false)
 	if errors.Is(err, fs.ErrExist) {
 		bad := valid(place)

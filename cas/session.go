@@ -14,7 +14,8 @@ import (
 
 // leaseSuffix names the lock file of a session beside its directory. It is
 // made before the directory and removed after it; while a process holds it,
-// with a shared flock, the session is alive.
+// with a shared flock, the session is alive. It lists what the session uses;
+// see [Store.use].
 const leaseSuffix = ".lock"
 
 // startSession makes tmp/SESSION, private to its user, and writes the files
@@ -26,6 +27,7 @@ func (s *Store) startSession(ctx context.Context) error {
 		return err
 	}
 	s.lease, s.session = lease, dir
+	s.shareWithWriters(lease, "tmp")
 	err = s.disk.mkdir(dir, 0o700)
 	if err == nil {
 		err = s.makeOCILayout()

@@ -42,6 +42,10 @@ func (s *Store) tag(ctx context.Context, desc Descriptor, name string) error {
 	if name == "" || desc.MediaType == "" || desc.Size < 0 {
 		return errors.New("incomplete descriptor or empty name")
 	}
+	if err := s.use(Object{KindBlob, desc.Digest}); err != nil {
+		return err
+	}
+	s.touch(kindBlob, desc.Digest)
 	if old, err := s.Tagged(name); err == nil && old.equal(desc) {
 		return nil
 	}
