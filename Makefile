@@ -15,10 +15,11 @@ IMAGE   ?= oci:build/demo-oci
 BUILDER ?=
 OUT     ?= rootfs.ext4
 
-# make test, fuzz, cover, bench
+# make test, soak, fuzz, cover, bench
 PKG      ?= ./...
 TIMEOUT  ?= 15m
 FUZZTIME ?= 20s
+SOAKTIME ?= 5m
 BENCHARGS ?=
 
 # Where the tools of "make lint" and "make generate" are kept, each under its
@@ -105,6 +106,10 @@ check-generated: $(call tool,$(PROTOC_GEN_GO)) $(call tool,$(PROTOC_GEN_GRPC))
 		$(PROTOC) --go_out="$$dir" --go-grpc_out="$$dir" builder.proto tree.proto && \
 		for f in "$$dir"/*; do diff -u "sdk/proto/$${f##*/}" "$$f" || { echo 'run "make generate"'; exit 1; }; done; \
 	fi
+
+.PHONY: soak
+soak: ## Run the soak tests for SOAKTIME=5m: many processes build, die and collect garbage in one store
+	BANGER_SOAK=$(SOAKTIME) $(GO) test -run Soak -v -count=1 -timeout 0 ./cas
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz target of PKG= for FUZZTIME=20s

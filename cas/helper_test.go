@@ -26,6 +26,10 @@ var helpers = map[string]func(dir string) error{
 	"steps":        stepsAndDie,
 	"build once":   buildOnce,
 	"copy out":     copyOutAndDie,
+	"use":          useAction,
+	"gc and die":   gcAndDie,
+	"soak gc":      soakGC,
+	"soak work":    soakWork,
 }
 
 const (

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/opencontainers/go-digest"
@@ -143,6 +144,16 @@ func (x *ociIndex) tag(desc Descriptor, name string) error {
 	e, err := newOCIEntry(desc, name)
 	x.manifests = append(kept, e)
 	return err
+}
+
+// remove takes out the entries of a manifest with a name, which may be "", and
+// says whether there were any.
+func (x *ociIndex) remove(d digest.Digest, name string) bool {
+	before := len(x.manifests)
+	x.manifests = slices.DeleteFunc(x.manifests, func(e ociEntry) bool {
+		return e.desc.Digest == d && e.annotations[annotationRefName] == name
+	})
+	return len(x.manifests) < before
 }
 
 // unname takes an entry's name away.

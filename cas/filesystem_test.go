@@ -1,0 +1,101 @@
+package cas
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/opencontainers/go-digest"
+	"golang.org/x/sys/unix"
+)
+
+// TestWithoutLocks uses a store on a filesystem that has none.
+func TestWithoutLocks(t *testing.T) {
+	for _, errno := range []unix.Errno{unix.ENOLCK, unix.EOPNOTSUPP, unix.ENOSYS} {
+		d := quickDisk()
+		d.flock = func(*os.File, int) error { return errors.Join(ErrNoLocks, errno) }
+		dir := t.TempDir()
+		other := openDisk(t, dir, d)
+		scratch, _, err := other.TempDir("x")
+		must(t, err)
+		s := openDisk(t, dir, d)
+		if err := s.LocksHold(); !errors.Is(err, ErrNoLocks) || !errors.Is(err, errno) {
+			t.Errorf("%v: %v", errno, err)
+		}
+		if _, err := os.Stat(scratch); err != nil {
+			t.Errorf("what a living process is making: %v", err)
+		}
+		checkUsable(t, s)
+	}
+}
+
+// TestNetworkFilesystem uses a store that other hosts may have open.
+func TestNetworkFilesystem(t *testing.T) {
+	for magic, name := range map[int64]string{unix.NFS_SUPER_MAGIC: "NFS", unix.SMB2_SUPER_MAGIC: "SMB"} {
+		d := quickDisk()
+		d.filesystem = func(string) (int64, error) { return magic, nil }
+		s := openDisk(t, t.TempDir(), d)
+		if err := s.LocksHold(); !errors.Is(err, ErrNoLocks) || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+		checkUsable(t, s)
+	}
+	if err := openTest(t, t.TempDir()).LocksHold(); err != nil {
+		t.Errorf("here: %v", err)
+	}
+}
+
+// checkUsable: everything works but gc, which may still say what it would do.
+func checkUsable(t *testing.T, s *Store) {
+	t.Helper()
+	d := putText(t, s, "text")
+	a := putAction(t, s, "q", d)
+	_, err := s.Action(a.Key)
+	must(t, err)
+	unlock, err := s.Lock(t.Context(), "layer", d)
+	must(t, err)
+	unlock()
+	must(t, s.Tag(t.Context(), descriptor("one"), "name"))
+	if _, err := s.GC(t.Context(), GCOptions{All: true}); !errors.Is(err, ErrNoLocks) {
+		t.Errorf("gc: %v", err)
+	}
+	res, err := s.GC(t.Context(), GCOptions{All: true, DryRun: true})
+	if err != nil || res.Removed[KindAction].Count != 1 {
+		t.Errorf("dry run: %+v, %v", res, err)
+	}
+	_, err = s.ReadBlob(d, 10)
+	must(t, err)
+}
+
+// TestLockHangs: flock(2) on a network filesystem whose server is gone may
+// not return, and the wait ends with its context all the same.
+func TestLockHangs(t *testing.T) {
+	d := quickDisk()
+	d.filesystem = func(string) (int64, error) { return unix.NFS_SUPER_MAGIC, nil }
+	s := openDisk(t, t.TempDir(), d)
+	hangs, server := make(chan struct{}), make(chan struct{})
+	s.disk.flock = func(f *os.File, how int) error {
+		close(hangs)
+		<-server
+		return flock(f, how)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() {
+		_, err := s.Lock(ctx, "layer", digest.FromString("x"))
+		done <- err
+	}()
+	<-hangs
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	// The lock that comes after all is given back.
+	close(server)
+	s.disk.flock = flock
+	unlock, err := s.Lock(t.Context(), "layer", digest.FromString("x"))
+	must(t, err)
+	unlock()
+}
