@@ -23,7 +23,7 @@ func buildCommand() *cli.Command {
 		Name:      "build",
 		Usage:     "build a filesystem image from an OCI image",
 		ArgsUsage: "IMAGE",
-		Flags:     buildFlags(),
+		Flags:     append(buildFlags(), cacheLimitFlag()),
 		Action:    build,
 	}
 }
@@ -49,6 +49,10 @@ func build(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	limit, err := cacheLimit(c)
+	if err != nil {
+		return err
+	}
 	s, err := openSession(c)
 	if err != nil {
 		return err
@@ -64,6 +68,9 @@ func build(c *cli.Context) error {
 	}
 	if n := len(r.Losses); n > 0 && c.String("losses") == "" && !c.Bool("json") {
 		s.ui.Log(sdk.LogWarn, fmt.Sprintf("%d losses: the image does not hold everything; list them with --losses FILE", n))
+	}
+	if !r.Cached {
+		s.keepWithin(c.Context, limit)
 	}
 	if c.Bool("json") {
 		return printJSON(c, buildJSON(r))

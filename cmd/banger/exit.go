@@ -58,7 +58,9 @@ var codes = []struct {
 	{host.ErrUnknownBuilder, exitUsage},
 	{cas.ErrIsDirectory, exitUsage},
 	{core.ErrOutput, exitOther},
+	{core.ErrAmbiguous, exitUsage},
 	{source.ErrNotFound, exitNotFound},
+	{core.ErrNotCached, exitNotFound},
 	{source.ErrAuth, exitAuth},
 	{source.ErrNetwork, exitNetwork},
 	{host.ErrToolMissing, exitTool},
@@ -73,6 +75,8 @@ var codes = []struct {
 	{cas.ErrNotFound, exitStore},
 	{cas.ErrTooLarge, exitStore},
 	{cas.ErrMismatch, exitStore},
+	{cas.ErrNoLocks, exitStore},
+	{cas.ErrBusy, exitStore},
 }
 
 func exitCode(ctx context.Context, err error) int {

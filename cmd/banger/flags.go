@@ -23,10 +23,13 @@ func commonFlags() []cli.Flag {
 	}
 }
 
+func storeFlag() cli.Flag {
+	return &cli.StringFlag{Name: "store", EnvVars: env("store"), Usage: "`DIR` with all that banger keeps", DefaultText: "$XDG_CACHE_HOME/banger/oci"}
+}
+
 // storeFlags are what commands that use the store take.
 func storeFlags() []cli.Flag {
-	return append(commonFlags(),
-		&cli.StringFlag{Name: "store", EnvVars: env("store"), Usage: "`DIR` with all that banger keeps", DefaultText: "$XDG_CACHE_HOME/banger/oci"},
+	return append(commonFlags(), storeFlag(),
 		&cli.StringFlag{Name: "progress", EnvVars: env("progress"), Value: "auto", Usage: "how progress is shown: auto, tty, plain, json or none"},
 		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, EnvVars: env("quiet"), Usage: "print errors only"},
 	)

@@ -9,13 +9,17 @@ func pullCommand() *cli.Command {
 		Name:      "pull",
 		Usage:     "bring an image into the store and print its manifest digest",
 		ArgsUsage: "IMAGE",
-		Flags:     imageFlags(),
+		Flags:     append(imageFlags(), cacheLimitFlag()),
 		Action:    pull,
 	}
 }
 
 func pull(c *cli.Context) error {
 	im, err := imageOf(c)
+	if err != nil {
+		return err
+	}
+	limit, err := cacheLimit(c)
 	if err != nil {
 		return err
 	}
@@ -29,6 +33,7 @@ func pull(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	s.keepWithin(c.Context, limit)
 	if c.Bool("json") {
 		return printJSON(c, p)
 	}

@@ -38,19 +38,16 @@ func openWith(c *cli.Context, describe func(*cas.Store) host.Cache) (*session, e
 	if err != nil {
 		return nil, err
 	}
-	dir, err := storeDir(c)
+	store, err := openStore(c)
 	if err != nil {
 		return nil, err
-	}
-	store, err := cas.Open(c.Context, dir)
-	if err != nil {
-		return nil, storeError(err)
 	}
 	h := newHost(c, describe(store))
 	u, err := newUI(c)
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
+	warnOfStore(u, store)
 	engine := core.New(core.Config{
 		Store: store, Host: h, Limits: limits, Events: u,
 		TempDir: os.TempDir(), VerifyCache: c.Bool("verify-cache"),
@@ -72,6 +69,26 @@ func keychain() authn.Keychain {
 func (s *session) close() {
 	s.ui.done()
 	_ = s.store.Close()
+}
+
+// openStore opens the store that the flags name.
+func openStore(c *cli.Context) (*cas.Store, error) {
+	dir, err := storeDir(c)
+	if err != nil {
+		return nil, err
+	}
+	store, err := cas.Open(c.Context, dir)
+	if err != nil {
+		return nil, storeError(err)
+	}
+	return store, nil
+}
+
+// warnOfStore says what is not as it should be with an open store.
+func warnOfStore(u *ui, store *cas.Store) {
+	if err := store.LocksHold(); err != nil {
+		u.Log(sdk.LogWarn, fmt.Sprintf("%s: builds work, things may be made twice, and nothing is ever removed; %s", err, hint.Of(err)))
+	}
 }
 
 // storeDir is --store, or the user's cache directory.
