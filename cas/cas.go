@@ -30,6 +30,7 @@ type Store struct {
 	lock    *os.File // shared flock on locks/store; nil where it could not be had
 	session string   // tmp/SESSION; "" in a store that cannot be written
 	lease   *os.File // flock that keeps session from being reclaimed
+	hold    *os.File // the same on session itself, should someone unlink lease
 	uses    uses     // the records in lease
 	denied  error    // why the store cannot be written, or nil
 	noLocks error    // why locks cannot be relied on, or nil

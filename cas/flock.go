@@ -72,6 +72,19 @@ func (d *disk) tryLockFile(path string, how int) (*os.File, error) {
 	return f, err
 }
 
+// lockDir locks a directory, or fails with errHeld.
+func (d *disk) lockDir(path string, how int) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.flock(f, how|unix.LOCK_NB); err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
 // unlockFile releases and closes f; a nil f is none. The explicit LOCK_UN
 // releases the lock even while a child between fork and exec shares f.
 func unlockFile(f *os.File) {

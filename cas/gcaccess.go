@@ -126,7 +126,27 @@ func (c *collector) readSessions() error {
 			return err
 		}
 	}
+	return c.checkOrphans()
+}
+
+// checkOrphans looks for living sessions whose lock file someone has unlinked:
+// nobody can tell what they use.
+func (c *collector) checkOrphans() error {
+	entries, err := os.ReadDir(c.s.path("tmp"))
+	if err != nil && !absent(err) {
+		return err
+	}
+	for _, e := range entries {
+		if e.IsDir() && c.s.noLocks == nil && c.s.orphan(c.s.path("tmp", e.Name())) {
+			return unreadable(e.Name(), errors.New("its lock file was removed"))
+		}
+	}
 	return nil
+}
+
+func unreadable(session string, err error) error {
+	err = fmt.Errorf("%w: cannot read what the process of tmp/%s uses: %w", ErrBusy, session, err)
+	return hint.With(err, "wait until it has ended, or run this as that process's user or as root")
 }
 
 // readSession reads one session's uses, unless its process is gone.
@@ -136,8 +156,7 @@ func (c *collector) readSession(path string) error {
 		return nil
 	}
 	if err != nil {
-		err = fmt.Errorf("%w: cannot read what the process of %s uses: %w", ErrBusy, filepath.Base(path), err)
-		return hint.With(err, "run it as that process's user, or as root")
+		return unreadable(filepath.Base(path), err)
 	}
 	defer func() { _ = f.Close() }()
 	if c.s.noLocks == nil && path != c.s.session+leaseSuffix && c.s.disk.flock(f, unix.LOCK_EX|unix.LOCK_NB) == nil {

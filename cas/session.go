@@ -30,6 +30,9 @@ func (s *Store) startSession(ctx context.Context) error {
 	s.shareWithWriters(lease, "tmp")
 	err = s.disk.mkdir(dir, 0o700)
 	if err == nil {
+		s.hold, err = s.disk.lockDir(dir, unix.LOCK_SH)
+	}
+	if err == nil {
 		err = s.makeOCILayout()
 	}
 	if err != nil {
@@ -44,7 +47,11 @@ func (s *Store) endSession() error {
 	if s.lease == nil {
 		return nil
 	}
-	defer func() { unlockFile(s.lease); s.lease = nil }()
+	defer func() {
+		unlockFile(s.hold)
+		unlockFile(s.lease)
+		s.hold, s.lease = nil, nil
+	}()
 	if err := removeTree(s.session); err != nil {
 		return fmt.Errorf("remove temporary files: %w", err)
 	}
@@ -71,6 +78,9 @@ func (s *Store) reclaim(ctx context.Context) error {
 }
 
 func (s *Store) reclaimSession(dir string) {
+	if s.orphan(dir) {
+		return
+	}
 	lease, err := s.disk.tryLockFile(dir+leaseSuffix, unix.LOCK_EX)
 	if err != nil {
 		return
@@ -79,6 +89,18 @@ func (s *Store) reclaimSession(dir string) {
 	if err := removeTree(dir); err == nil {
 		_ = os.Remove(dir + leaseSuffix)
 	}
+}
+
+// orphan says whether dir is that of a living session whose lock file someone
+// has unlinked. Only where there is no lock file may the directory's own lock
+// be tried: a session that begins has the file before it takes that lock.
+func (s *Store) orphan(dir string) bool {
+	if _, err := os.Lstat(dir + leaseSuffix); !absent(err) {
+		return false
+	}
+	f, err := s.disk.lockDir(dir, unix.LOCK_EX)
+	unlockFile(f)
+	return err != nil && !absent(err) && !errors.Is(err, unix.ENOTDIR)
 }
 
 // tempName returns an unused name in the session's directory, or why the

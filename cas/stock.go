@@ -121,11 +121,14 @@ func (s *Store) litter(kind, dir, name string) litter {
 // dead says whether the process of a session is gone, without leaving a trace.
 func (s *Store) dead(session string) bool {
 	f, err := os.OpenFile(session+leaseSuffix, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return absent(err)
+	if err == nil {
+		defer unlockFile(f)
+		err = s.disk.flock(f, unix.LOCK_EX|unix.LOCK_NB)
 	}
-	defer func() { _ = f.Close() }()
-	return s.disk.flock(f, unix.LOCK_EX|unix.LOCK_NB) == nil
+	if err != nil && !absent(err) {
+		return false
+	}
+	return !s.orphan(session)
 }
 
 // blockSize is the unit of st_blocks (stat(2)).

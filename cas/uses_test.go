@@ -177,6 +177,30 @@ func TestTornUses(t *testing.T) {
 	}
 }
 
+// TestSessionLockUnlinked: a living session whose lock file someone has removed
+// keeps its files, and keeps gc out.
+func TestSessionLockUnlinked(t *testing.T) {
+	s := openTest(t, t.TempDir())
+	d := putText(t, s, "text")
+	scratch, _, err := s.TempDir("x")
+	must(t, err)
+	must(t, os.Remove(s.session+leaseSuffix))
+	for range 2 {
+		other := openTest(t, s.dir)
+		if _, err := os.Stat(scratch); err != nil {
+			t.Fatal(err)
+		}
+		for _, dry := range []bool{true, false} {
+			if _, err := other.GC(t.Context(), GCOptions{All: true, DryRun: dry}); !errors.Is(err, ErrBusy) {
+				t.Errorf("gc: %v", err)
+			}
+		}
+	}
+	_, err = s.ReadBlob(d, 10)
+	must(t, err)
+	must(t, os.WriteFile(s.session+leaseSuffix, nil, 0o600)) // which Close removes
+}
+
 func TestJournalOfTheDead(t *testing.T) {
 	s := openTest(t, t.TempDir())
 	path := filepath.Join(s.dir, "locks", journalName)
