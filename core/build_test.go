@@ -27,6 +27,9 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 2 && os.Args[1] == "fake-builder" {
 		sdk.Main(fake{os.Args[2]})
 	}
+	if len(os.Args) > 2 && os.Args[1] == "fake-keeper" {
+		host.Keep(os.Args[2:])
+	}
 	os.Exit(m.Run())
 }
 
@@ -126,8 +129,20 @@ func readArchive(path string, w io.Writer) error {
 func withFakes(t *testing.T) (*Engine, *recorded) {
 	t.Helper()
 	e, log := newEngine(t)
-	e.Host = host.New(host.Config{Bundled: fakeBuilders(), ToolPath: "/usr/bin:/bin", TempDir: t.TempDir(), Cache: DescribeCache(e.Store)})
+	e.Host = fakeHost(t, e.Store)
 	return e, log
+}
+
+// fakeKeeper is this test binary, too.
+var fakeKeeper = host.Command{Path: "/proc/self/exe", Args: []string{"fake-keeper"}}
+
+// fakeHost returns a host that has the fake builders.
+func fakeHost(t *testing.T, s *cas.Store) *host.Host {
+	t.Helper()
+	return host.New(host.Config{
+		Bundled: fakeBuilders(), Keeper: fakeKeeper,
+		ToolPath: "/usr/bin:/bin", TempDir: t.TempDir(), Cache: DescribeCache(s),
+	})
 }
 
 func fakeBuilders() map[string]host.Bundled {

@@ -31,6 +31,7 @@ func command(t *testing.T, dir string, do func(e *Engine)) {
 	}()
 	h := host.New(host.Config{
 		Bundled:  map[string]host.Bundled{"tree": {Path: "/proc/self/exe", Args: []string{"fake-builder", "tree"}}},
+		Keeper:   fakeKeeper,
 		ToolPath: "/usr/bin:/bin", TempDir: t.TempDir(), Cache: DescribeCache(s),
 	})
 	do(New(Config{Store: s, Host: h}))

@@ -21,6 +21,7 @@ func TestExplain(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.Host = host.New(host.Config{
+		Keeper:   fakeKeeper,
 		Bundled:  map[string]host.Bundled{"tree": {Path: "/proc/self/exe", Args: []string{"fake-builder", "tree"}}, "tar": {Path: "/proc/self/exe", Args: []string{"fake-builder", "tar"}}},
 		ToolPath: "/usr/bin:/bin", TempDir: t.TempDir(), Cache: ReadOnlyDescribeCache(e.Store),
 	})

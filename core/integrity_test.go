@@ -62,7 +62,7 @@ func openEngine(t *testing.T, dir string) (*Engine, error) {
 	for name := range fakeInputs {
 		bundled[name] = host.Bundled{Path: "/proc/self/exe", Args: []string{"fake-builder", name}}
 	}
-	h := host.New(host.Config{Bundled: bundled, ToolPath: "/usr/bin:/bin", TempDir: t.TempDir(), Cache: DescribeCache(s)})
+	h := host.New(host.Config{Bundled: bundled, Keeper: fakeKeeper, ToolPath: "/usr/bin:/bin", TempDir: t.TempDir(), Cache: DescribeCache(s)})
 	return New(Config{Store: s, Host: h}), nil
 }
 

@@ -14,7 +14,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"banger/cas"
-	"banger/core/host"
 	"banger/core/source"
 	"banger/internal/need"
 )
@@ -74,7 +73,7 @@ func TestReadOnlyStore(t *testing.T) {
 	defer func() { _ = s.Close() }()
 	c := e.Config
 	c.Store, c.TempDir = s, t.TempDir()
-	c.Host = host.New(host.Config{Bundled: fakeBuilders(), ToolPath: "/usr/bin:/bin", TempDir: t.TempDir(), Cache: DescribeCache(s)})
+	c.Host = fakeHost(t, s)
 	e = New(c)
 	for _, im := range []Image{im, archive} {
 		o := BuildOptions{Image: im, Builder: "dir", Output: out}

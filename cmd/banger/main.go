@@ -8,9 +8,14 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+
+	"banger/core/host"
 )
 
 func main() {
+	if len(os.Args) > 2 && os.Args[1] == keepName {
+		host.Keep(os.Args[2:])
+	}
 	forgetEmptyTwins()
 	ctx, stop := interruptible()
 	code := run(ctx, os.Args, os.Stdout, os.Stderr)

@@ -156,6 +156,7 @@ func newHost(c *cli.Context, describe host.Cache) *host.Host {
 	return host.New(host.Config{
 		Dirs:     pluginDirs(c),
 		Bundled:  bundled,
+		Keeper:   host.Command{Path: selfPath, Args: []string{keepName}},
 		ToolPath: toolPath(),
 		TempDir:  os.TempDir(),
 		Cache:    describe,

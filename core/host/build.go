@@ -29,12 +29,17 @@ func (h *Host) Build(ctx context.Context, b *Builder, req *sdk.Request) error {
 	if err := ready(b, req); err != nil {
 		return err
 	}
-	ev := &events{to: req.Events}
-	s, err := h.open(ctx, b, work{dir: req.Scratch, temp: req.Scratch, log: ev.printed})
+	p, err := h.sameProgram(ctx, b)
+	if err != nil {
+		return failure(ctx, b, "start", err)
+	}
+	defer p.close()
+	ev := &events{to: req.Events, lossMemory: h.limits.losses}
+	s, err := h.open(ctx, b, p, work{dir: req.Scratch, temp: req.Scratch, log: ev.printed})
 	if err != nil {
 		return err
 	}
-	size, err := s.build(ctx, withEvents(req, ev))
+	size, err := s.build(ctx, req, ev)
 	if err != nil {
 		err = s.failure(ctx, "build", err)
 	}
@@ -58,9 +63,6 @@ func ready(b *Builder, req *sdk.Request) error {
 	if missing := b.MissingTools(); len(missing) > 0 {
 		return toolMissing(b.Name, missing[0])
 	}
-	if err := unchanged(b); err != nil {
-		return &Error{Builder: b.Name, Op: "start", Err: err}
-	}
 	if fi, err := os.Stat(req.Scratch); err != nil || !fi.IsDir() || !filepath.IsAbs(req.Scratch) {
 		return fmt.Errorf("builder %s: scratch %q is no directory with an absolute path", b.Name, req.Scratch)
 	}
@@ -68,6 +70,31 @@ func ready(b *Builder, req *sdk.Request) error {
 		return fmt.Errorf("builder %s: output %q must be an absolute path where nothing is", b.Name, req.Output)
 	}
 	return nil
+}
+
+// sameProgram opens the file of a builder that was found, if it still is the
+// one that was: its bytes are hashed again, and it is these that run.
+func (h *Host) sameProgram(ctx context.Context, b *Builder) (*program, error) {
+	p, err := h.openProgram(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	if p.id != b.file {
+		p.close()
+		return nil, changed()
+	}
+	if b.Bundled {
+		return p, nil
+	}
+	d, err := p.digest(ctx)
+	if err == nil && d != b.Digest {
+		err = changed()
+	}
+	if err != nil {
+		p.close()
+		return nil, err
+	}
+	return p, nil
 }
 
 func toolMissing(builder string, t sdk.Tool) error {
@@ -92,22 +119,23 @@ func withEvents(req *sdk.Request, ev sdk.Events) *sdk.Request {
 
 // build runs the call. A connection can outlive its process, in a child that
 // has it too: then the call ends a moment after the process.
-func (s *session) build(ctx context.Context, req *sdk.Request) (int64, error) {
-	ctx, cancel := context.WithCancel(ctx)
+func (s *session) build(ctx context.Context, req *sdk.Request, ev *events) (int64, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
 	done := make(chan struct{})
 	defer close(done)
-	defer cancel()
+	defer cancel(nil)
 	go func() {
 		select {
 		case <-s.runner.proc.exited:
 			wait(done, s.host.limits.die)
-			cancel()
+			cancel(errLost)
 		case <-done:
 		}
 	}()
-	size, err := s.client.Build(ctx, req)
-	if err != nil && s.runner.proc.ended() != "" && ctx.Err() != nil {
-		err = fmt.Errorf("%w: %w", errLost, err)
+	ev.giveUp = cancel
+	size, err := s.client.Build(ctx, withEvents(req, ev))
+	if cause := context.Cause(ctx); cause != nil && (err != nil || !errors.Is(cause, errLost)) {
+		err = cause
 	}
 	return size, err
 }

@@ -37,18 +37,16 @@ type toolState struct {
 // describe fills in all of b but where it was found: from the cache, or by
 // starting it.
 func (h *Host) describe(ctx context.Context, b *Builder) error {
-	if err := checkExecutable(b.Path); err != nil {
-		return &Error{Builder: b.Name, Op: "find", Err: err}
-	}
-	file, err := identify(b.Path)
+	p, err := h.openProgram(ctx, b)
 	if err != nil {
-		return &Error{Builder: b.Name, Op: "find", Err: err}
+		return failure(ctx, b, "find", err)
 	}
-	b.file = file
+	defer p.close()
+	b.file = p.id
 	key := h.cacheKey(b)
 	r, ok := h.cached(ctx, key, b.Name)
 	if !ok {
-		if r, err = h.ask(ctx, b); err != nil {
+		if r, err = h.ask(ctx, b, p); err != nil {
 			return err
 		}
 		h.keep(ctx, key, r)
@@ -72,16 +70,14 @@ func (h *Host) checkRevision(b *Builder) error {
 }
 
 // ask starts the builder to have it describe itself.
-func (h *Host) ask(ctx context.Context, b *Builder) (r *record, err error) {
+func (h *Host) ask(ctx context.Context, b *Builder, p *program) (r *record, err error) {
 	r = &record{}
 	if !b.Bundled {
-		d, err := digestFile(ctx, b.Path)
-		if err != nil {
+		if r.Digest, err = p.digest(ctx); err != nil {
 			return nil, failure(ctx, b, "find", err)
 		}
-		r.Digest = d
 	}
-	s, err := h.open(ctx, b, work{dir: "/", temp: h.cfg.TempDir})
+	s, err := h.open(ctx, b, p, work{dir: "/", temp: h.cfg.TempDir})
 	if err != nil {
 		return nil, err
 	}
@@ -98,26 +94,9 @@ func (h *Host) ask(ctx context.Context, b *Builder) (r *record, err error) {
 	if err := checkDescription(b.Name, &d); err != nil {
 		return nil, s.failure(ctx, "describe", err)
 	}
-	if err := unchanged(b); err != nil {
-		return nil, s.failure(ctx, "describe", err)
-	}
 	r.Description = d
 	r.Tools = h.toolStates(d.Tools)
 	return r, nil
-}
-
-var errChanged = errors.New("its file has changed in the meantime")
-
-// unchanged tells whether the builder's file is the one that was found.
-func unchanged(b *Builder) error {
-	now, err := identify(b.Path)
-	if err != nil {
-		return err
-	}
-	if now != b.file {
-		return hint.With(errChanged, "run the command again")
-	}
-	return nil
 }
 
 // cacheKey names everything that a description depends on but the tools.
@@ -129,7 +108,7 @@ func (h *Host) cacheKey(b *Builder) string {
 		Bundled    bool
 		File       fileID
 		ToolPath   string
-	}{1, b.Name, b.Path, b.args, b.Bundled, b.file, h.cfg.ToolPath})
+	}{2, b.Name, b.Path, b.args, b.Bundled, b.file, h.cfg.ToolPath})
 	if err != nil {
 		return ""
 	}

@@ -37,7 +37,7 @@ func TestHelloBuilder(t *testing.T) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	h := New(Config{Dirs: []string{dir}, ToolPath: "/usr/bin:/bin", TempDir: t.TempDir()})
+	h := newHost(Config{Dirs: []string{dir}, ToolPath: "/usr/bin:/bin", TempDir: t.TempDir()})
 	req, _ := request(t)
 	greetingTree(t, req)
 	if err := h.Build(t.Context(), find(t, h, "hello"), req); err != nil {

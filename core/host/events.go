@@ -1,12 +1,31 @@
 package host
 
-import "banger/sdk"
+import (
+	"context"
+	"fmt"
 
-// maxPhase bounds the name of a phase or a unit in bytes.
-const maxPhase = 80
+	"banger/sdk"
+)
 
-// events passes on what a builder says, fit to be shown.
-type events struct{ to sdk.Events }
+// The bounds of what a builder says in one build, besides those of its text.
+const (
+	maxPhase  = 80  // bytes of the name of a phase or a unit
+	maxPhases = 200 // names of phases; progress of further ones is not shown
+	// lossOverhead is what a loss takes besides its text, in bytes.
+	lossOverhead = 128
+)
+
+// events passes on what a builder says, fit to be shown and bounded. Losses
+// past the bounds end the build: an image is never kept with a part of its
+// losses.
+type events struct {
+	to         sdk.Events
+	lossMemory int // what losses may take, in bytes
+	giveUp     context.CancelCauseFunc
+
+	lost   int // bytes of losses so far
+	phases map[string]bool
+}
 
 // Log implements sdk.Events.
 func (e *events) Log(level sdk.LogLevel, text string) {
@@ -27,6 +46,15 @@ func (e *events) Progress(p sdk.Progress) {
 	if p.Total > 0 {
 		p.Done = min(p.Done, p.Total)
 	}
+	if !e.phases[p.Phase] {
+		if len(e.phases) == maxPhases {
+			return
+		}
+		if e.phases == nil {
+			e.phases = make(map[string]bool)
+		}
+		e.phases[p.Phase] = true
+	}
 	if e.to != nil {
 		e.to.Progress(p)
 	}
@@ -36,7 +64,13 @@ func (e *events) Progress(p sdk.Progress) {
 // them quotes them.
 func (e *events) Lose(losses []sdk.Loss) {
 	for i := range losses {
-		losses[i].Why = clean(losses[i].Why, maxLine)
+		l := &losses[i]
+		l.Why = clean(l.Why, maxLine)
+		e.lost += lossOverhead + len(l.Path) + len(l.Field) + len(l.Wanted) + len(l.Got) + len(l.Why)
+	}
+	if e.lost > e.lossMemory {
+		e.giveUp(fmt.Errorf("it reported losses of more than %d bytes", e.lossMemory))
+		return
 	}
 	if e.to != nil {
 		e.to.Lose(losses)

@@ -9,7 +9,6 @@ import (
 	"os"
 	"runtime"
 	"strings"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -43,9 +42,6 @@ func checkExecutable(path string) error {
 
 // explainExec says what the kernel meant when it would not start path.
 func explainExec(path string, err error) error {
-	if errno := syscall.Errno(0); errors.As(err, &errno) {
-		err = errno // the rest says path again
-	}
 	switch {
 	case errors.Is(err, unix.ENOENT):
 		return fmt.Errorf("start %s: its interpreter %s is missing: %w", path, quote(interpreter(path)), err)

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"bufio"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -150,14 +151,57 @@ var builds = map[string]func(context.Context, *sdk.Request) error{
 	"stubborn":       stubborn(nil),
 	"stubborn-child": stubborn([]string{"/bin/sh", "-c", "trap '' TERM; while :; do sleep 100; done"}),
 	"stray": func(ctx context.Context, req *sdk.Request) error {
-		cmd := exec.CommandContext(context.WithoutCancel(ctx), "/bin/sleep", "100000")
-		cmd.Stdout, cmd.Stderr = os.NewFile(1, "stdout"), os.NewFile(2, "stderr")
-		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-		if err := cmd.Start(); err != nil {
+		if err := stray(ctx, req); err != nil {
 			return err
 		}
-		req.Log(sdk.LogInfo, "%d", cmd.Process.Pid)
 		return os.WriteFile(req.Output, []byte("image"), 0o600)
+	},
+	"stubborn-stray": func(ctx context.Context, req *sdk.Request) error {
+		signal.Ignore(syscall.SIGTERM)
+		if err := stray(ctx, req); err != nil {
+			return err
+		}
+		select {}
+	},
+	"lingers": func(_ context.Context, req *sdk.Request) error {
+		go func() { // it does not leave when asked
+			signal.Ignore(syscall.SIGTERM)
+			req.Log(sdk.LogInfo, "%d", os.Getpid())
+		}()
+		return os.WriteFile(req.Output, []byte("image"), 0o600)
+	},
+	"floods": func(_ context.Context, req *sdk.Request) error {
+		const lines = 10_000_000
+		out := bufio.NewWriterSize(os.NewFile(2, "stderr"), 1<<20)
+		for range lines {
+			_, _ = out.WriteString("x\n")
+		}
+		if err := out.Flush(); err != nil {
+			return err
+		}
+		for i := range 100_000 {
+			req.Progress(sdk.Progress{Phase: fmt.Sprint("phase ", i), Done: 1})
+		}
+		return os.WriteFile(req.Output, []byte("image"), 0o600)
+	},
+	"loses-all": func(_ context.Context, req *sdk.Request) error {
+		long := strings.Repeat("x", 32<<10)
+		for range 1 << 20 {
+			req.Lose(sdk.Loss{Path: long, Wanted: long, Got: long})
+		}
+		return os.WriteFile(req.Output, []byte("image"), 0o600)
+	},
+	"waits-for-file": func(_ context.Context, req *sdk.Request) error {
+		if err := os.WriteFile(req.Output, []byte("image"), 0o600); err != nil {
+			return err
+		}
+		req.Log(sdk.LogInfo, "written")
+		for {
+			if _, err := os.Stat(req.Output + ".go"); err == nil {
+				return nil
+			}
+			time.Sleep(time.Millisecond)
+		}
 	},
 	"no-image":  func(context.Context, *sdk.Request) error { return nil },
 	"symlink":   func(_ context.Context, req *sdk.Request) error { return os.Symlink("/etc/passwd", req.Output) },
@@ -206,6 +250,34 @@ func stubborn(child []string) func(context.Context, *sdk.Request) error {
 		req.Log(sdk.LogInfo, "%d", os.Getpid())
 		select {}
 	}
+}
+
+// stray starts a child that leaves the process group and the session, has
+// another one that is an orphan at once, and holds the pipes. It tells the
+// pids of both.
+func stray(ctx context.Context, req *sdk.Request) error {
+	const script = `trap '' TERM HUP
+(setsid sh -c 'trap "" TERM HUP; echo $$; exec >&-; while :; do sleep 1000; done' &)
+echo $$; exec >&-
+while :; do sleep 1000; done`
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), "/bin/sh", "-c", script)
+	cmd.Stderr = os.NewFile(2, "stderr")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	pids, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	lines := bufio.NewScanner(pids)
+	for range 2 {
+		if !lines.Scan() {
+			return errors.New("a stray did not tell its pid")
+		}
+		req.Log(sdk.LogInfo, "%s", lines.Text())
+	}
+	return nil
 }
 
 // rawBuilders are those that do not keep to go-plugin or to the protocol.
@@ -321,7 +393,7 @@ func (rawPlugin) GRPCClient(context.Context, *plugin.GRPCBroker, *grpc.ClientCon
 // builder that its arguments name and passes on what that logs.
 func hostProcess() {
 	dir, name, temp := os.Args[1], os.Args[2], os.Args[3]
-	h := New(Config{Dirs: []string{dir}, ToolPath: "/usr/bin:/bin", TempDir: temp})
+	h := newHost(Config{Dirs: []string{dir}, ToolPath: "/usr/bin:/bin", TempDir: temp})
 	b, err := h.Find(context.Background(), name)
 	if err != nil {
 		fmt.Println(err)

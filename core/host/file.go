@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 
@@ -27,28 +28,28 @@ func identify(path string) (fileID, error) {
 	if err := unix.Stat(path, &st); err != nil {
 		return fileID{}, &os.PathError{Op: "stat", Path: path, Err: err}
 	}
+	return idOf(&st), nil
+}
+
+func idOf(st *unix.Stat_t) fileID {
 	return fileID{
 		Dev: st.Dev, Ino: st.Ino, Size: st.Size,
 		Mtime: st.Mtim.Nano(), Ctime: st.Ctim.Nano(),
-	}, nil
+	}
 }
 
-// digestFile hashes a file.
-func digestFile(ctx context.Context, path string) (digest.Digest, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
+// digestFile hashes a file from its start, wherever it stands.
+func digestFile(ctx context.Context, f *os.File) (digest.Digest, error) {
 	d := digest.SHA256.Digester()
+	r := io.NewSectionReader(f, 0, math.MaxInt64)
 	for {
 		if err := ctx.Err(); err != nil {
 			return "", err
 		}
-		if _, err := io.CopyN(d.Hash(), f, 4<<20); errors.Is(err, io.EOF) {
+		if _, err := io.CopyN(d.Hash(), r, 4<<20); errors.Is(err, io.EOF) {
 			return d.Digest(), nil
 		} else if err != nil {
-			return "", fmt.Errorf("hash %s: %w", path, err)
+			return "", fmt.Errorf("hash %s: %w", f.Name(), err)
 		}
 	}
 }

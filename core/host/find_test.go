@@ -33,7 +33,7 @@ func TestFindBundled(t *testing.T) {
 	dir := t.TempDir()
 	program := filepath.Join(dir, prefix+"talks")
 	play(t, program, "talks")
-	h := New(Config{Bundled: map[string]Bundled{"talks": {Path: program, Args: []string{"serve"}, Revision: 7}}})
+	h := newHost(Config{Bundled: map[string]Bundled{"talks": {Path: program, Args: []string{"serve"}, Revision: 7}}})
 	if b := find(t, h, "talks"); !b.Bundled || b.Identity != "bundled:talks/7" || b.Digest != "" {
 		t.Errorf("found %+v", b)
 	}

@@ -7,15 +7,17 @@
 //     context or with the process;
 //   - a builder runs in a process group of its own, with a scrubbed
 //     environment and /dev/null for standard input, and dies with the host;
-//     when a call of this package returns, everything in the group is gone;
+//     when a call of this package returns, it and all its descendants are
+//     gone, those too that moved to another group or session;
+//   - the file that was checked and hashed is the one that is executed;
 //   - what it says is bounded and free of control characters before anyone
 //     sees it, and slows the builder down, not the host, when there is a lot;
 //   - an image counts only when, after the process is gone, it lies where it
 //     should, with the size that was promised and the magic of its format.
 //
 // What does not hold: a builder runs with the rights of its user. It can read
-// and write what that user can, and a child that it moves to another session
-// escapes the group.
+// and write what that user can, and kill its keeper as it can any process of
+// that user: then it dies itself, but its children need not.
 package host
 
 import (
@@ -43,6 +45,9 @@ type Config struct {
 	// Whoever can write to one of them decides what is run.
 	Dirs    []string
 	Bundled map[string]Bundled // by name
+	// Keeper is a program whose main function is Keep, with the arguments
+	// after Args.
+	Keeper Command
 	// ToolPath is the PATH of builders and of the tools that they run.
 	ToolPath string
 	// TempDir is the TMPDIR of builders, and holds sockets if its path is
@@ -50,6 +55,12 @@ type Config struct {
 	TempDir string
 	// Cache keeps descriptions; nil keeps none.
 	Cache Cache
+}
+
+// Command is a program with the first of its arguments.
+type Command struct {
+	Path string
+	Args []string
 }
 
 // Bundled tells how to launch a builder that is part of this program.
@@ -74,7 +85,7 @@ type Host struct {
 	limits limits
 }
 
-// limits are the bounds of waits.
+// limits are the bounds of waits, and of memory.
 type limits struct {
 	start    time.Duration // from the launch to the handshake
 	connect  time.Duration // from there to an answer on the socket
@@ -82,13 +93,16 @@ type limits struct {
 	die      time.Duration // from a broken connection to the end of the process
 	polite   time.Duration // for a builder that is done to exit by itself
 	grace    time.Duration // from SIGTERM to SIGKILL
-	reap     time.Duration // from SIGKILL to giving up
+	reap     time.Duration // from SIGKILL to killing the keeper
+	last     time.Duration // from there to giving up
+	losses   int           // bytes of the losses of one build: several for each entry of a large image
 }
 
 func defaultLimits() limits {
 	return limits{
 		start: 10 * time.Second, connect: 5 * time.Second, describe: 10 * time.Second, die: 2 * time.Second,
-		polite: time.Second, grace: 2 * time.Second, reap: 2 * time.Second,
+		polite: time.Second, grace: 2 * time.Second, reap: 2 * time.Second, last: time.Second,
+		losses: 2 << 30,
 	}
 }
 

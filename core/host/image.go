@@ -59,7 +59,20 @@ func checkImage(path string, size int64, mediaType string) error {
 	case st.Size == 0:
 		return errors.New("the image is empty")
 	}
+	if err := checkClosed(f); err != nil {
+		return err
+	}
 	return checkMagic(f, mediaType)
+}
+
+// checkClosed refuses a file that any process still has open for writing: the
+// kernel does not grant a lease on it then (fcntl(2), F_SETLEASE). Where the
+// filesystem has no leases there is nothing to be told.
+func checkClosed(f *os.File) error {
+	if _, err := unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_RDLCK); errors.Is(err, unix.EAGAIN) {
+		return errors.New("the image is still open for writing in another process")
+	}
+	return nil // the lease ends with f
 }
 
 func checkMagic(f *os.File, mediaType string) error {

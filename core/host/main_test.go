@@ -15,6 +15,9 @@ const fakeVar = "BANGER_TEST_FAKE"
 
 // The test binary is every builder of these tests.
 func TestMain(m *testing.M) {
+	if len(os.Args) > 2 && os.Args[1] == keepArg {
+		Keep(os.Args[2:])
+	}
 	mode := os.Getenv(fakeVar)
 	switch {
 	case mode == "":
@@ -28,6 +31,17 @@ func TestMain(m *testing.M) {
 	}
 }
 
+// keepArg makes this test binary a keeper.
+const keepArg = "keep-a-builder"
+
+func testKeeper() Command { return Command{Path: "/proc/self/exe", Args: []string{keepArg}} }
+
+// newHost returns a Host with the test's keeper.
+func newHost(c Config) *Host {
+	c.Keeper = testKeeper()
+	return New(c)
+}
+
 // install puts builders of these names on a new host's search path.
 func install(t *testing.T, names ...string) *Host {
 	t.Helper()
@@ -35,7 +49,7 @@ func install(t *testing.T, names ...string) *Host {
 	for _, name := range names {
 		play(t, filepath.Join(dir, prefix+name), name)
 	}
-	return New(Config{Dirs: []string{dir}, ToolPath: os.Getenv("PATH"), TempDir: t.TempDir()})
+	return newHost(Config{Dirs: []string{dir}, ToolPath: os.Getenv("PATH"), TempDir: t.TempDir()})
 }
 
 // play makes path the builder of that name. With the race detector a program
@@ -64,6 +78,7 @@ func replaceByScript(t *testing.T, path, script string) {
 // impatient shortens the waits for builders that do not go when asked.
 func impatient(h *Host) *Host {
 	h.limits.polite, h.limits.grace = 100*time.Millisecond, 200*time.Millisecond
+	h.limits.reap = time.Minute // a busy machine needs long to kill
 	return h
 }
 
@@ -92,8 +107,13 @@ func known(t *testing.T, h *Host, name string) *Builder {
 	if b == nil {
 		t.Fatalf("no builder %s", name)
 	}
-	var err error
-	if b.file, err = identify(b.Path); err != nil {
+	p, err := h.openProgram(t.Context(), b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.close()
+	b.file = p.id
+	if b.Digest, err = p.digest(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if b.Description, err = (fake{name}).Describe(t.Context()); err != nil {

@@ -1,13 +1,12 @@
 package host
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
-	"sync"
 	"syscall"
 	"time"
 
@@ -16,127 +15,143 @@ import (
 
 // launch is what a process is started with.
 type launch struct {
-	path   string
-	args   []string
-	env    []string
-	dir    string
-	stdout *os.File
-	stderr *os.File
-	grace  time.Duration
+	keeper  Command
+	program *os.File // executed; the name is for messages and argv[0]
+	args    []string
+	env     []string
+	dir     string
+	stdout  *os.File
+	stderr  *os.File
+	grace   time.Duration
+	reap    time.Duration
 }
 
-// process is a builder's process and the process group that it leads.
+// process is a builder's process with its descendants, and their keeper.
 type process struct {
-	pid    int
+	pid    int                // of the builder
 	stop   context.CancelFunc // begins the end: SIGTERM, and SIGKILL after grace
-	exited chan struct{}      // closed when the process is reaped and its group is gone
-	state  string             // how it ended, once exited is closed
+	exited chan struct{}      // closed when nothing of the builder is left
+	state  string             // how the builder ended, once exited is closed
 
-	mu     sync.Mutex
-	reaped bool
+	keeper *exec.Cmd
+	leash  *os.File      // the keeper kills everything when this is closed
+	said   *bufio.Reader // what the keeper says
+	status *os.File
 }
+
+// keeperStart bounds the wait for the keeper, which is this program itself and
+// has nothing to do before it starts the builder.
+const keeperStart = 30 * time.Second
 
 // start launches a process. It lives until stop is called or ctx ends, and
 // not longer than the process that calls start.
 func start(ctx context.Context, l launch) (*process, error) {
-	ctx, stop := context.WithCancel(ctx)
-	p := &process{stop: stop, exited: make(chan struct{})}
-	started := make(chan error, 1)
-	go p.run(ctx, l, started)
-	if err := <-started; err != nil {
-		stop()
+	p := &process{exited: make(chan struct{})}
+	if err := p.keep(l); err != nil {
+		return nil, fmt.Errorf("start keeper: %w", err)
+	}
+	if err := p.started(ctx, l.program.Name()); err != nil {
+		_ = p.leash.Close()
+		_ = p.keeper.Process.Kill()
+		_ = p.keeper.Wait()
+		_ = p.status.Close()
 		return nil, err
 	}
+	ctx, p.stop = context.WithCancel(ctx)
+	go p.listen()
+	go p.end(ctx, l.grace, l.reap)
 	return p, nil
 }
 
-// run starts the process and stays with it. It keeps to one thread, because
-// Linux delivers the death signal when the parent's thread ends: prctl(2),
-// PR_SET_PDEATHSIG.
-func (p *process) run(ctx context.Context, l launch, started chan<- error) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	defer p.stop()
-	cmd, err := p.exec(ctx, l)
+// keep starts the keeper, which starts the builder.
+func (p *process) keep(l launch) error {
+	leash, leashEnd, err := os.Pipe()
 	if err != nil {
-		started <- err
-		return
+		return err
 	}
-	if leash, err := newLeash(p.pid); err == nil { // without one the death signal has to do
-		defer leash.release()
+	defer leash.Close()
+	status, statusEnd, err := os.Pipe()
+	if err != nil {
+		return errors.Join(err, leashEnd.Close())
 	}
-	started <- nil
-	waitExit(p.pid)
-	p.signal(unix.SIGKILL, true)
-	_ = cmd.Wait() // its ProcessState says it all
-	p.state = cmd.ProcessState.String()
-	waitGroup(p.pid)
+	defer statusEnd.Close()
+	//nolint:noctx // the keeper outlives ctx, to see to the end of the builder
+	cmd := exec.Command(l.keeper.Path, append(append(append([]string{}, l.keeper.Args...), l.program.Name()), l.args...)...)
+	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr = l.env, l.dir, l.stdout, l.stderr
+	cmd.ExtraFiles = []*os.File{l.program, leash, statusEnd}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		return errors.Join(err, leashEnd.Close(), status.Close())
+	}
+	p.keeper, p.leash, p.status, p.said = cmd, leashEnd, status, bufio.NewReader(status)
+	return nil
+}
+
+// started waits for the keeper's word that the builder runs.
+func (p *process) started(ctx context.Context, path string) error {
+	if err := p.status.SetReadDeadline(time.Now().Add(keeperStart)); err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = p.status.SetReadDeadline(time.Now()) })
+	what, number, err := p.hear()
+	switch {
+	case !stop():
+		return context.Cause(ctx)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return fmt.Errorf("start %s: its keeper did not start it within %s", path, keeperStart)
+	case err != nil:
+		return fmt.Errorf("start %s: its keeper is gone: %w", path, err)
+	case what != "started":
+		return explainExec(path, syscall.Errno(number))
+	}
+	p.pid = number
+	return p.status.SetReadDeadline(time.Time{})
+}
+
+// hear returns what the keeper says next; see keeper.say.
+func (p *process) hear() (what string, number int, err error) {
+	line, err := p.said.ReadString('\n')
+	if err != nil {
+		return "", 0, err
+	}
+	_, err = fmt.Sscanf(line, "%s %d", &what, &number)
+	return what, number, err
+}
+
+// listen stays with the keeper to its end.
+func (p *process) listen() {
+	defer p.stop()
+	what, number, err := p.hear()
+	_ = p.keeper.Process.Kill() // it has said its last
+	_ = p.keeper.Wait()         // its ProcessState says it all
+	if p.state = describeStatus(unix.WaitStatus(number)); err != nil || what != "ended" {
+		p.state = "its keeper ended: " + p.keeper.ProcessState.String()
+	}
+	_ = p.status.Close()
 	close(p.exited)
 }
 
-// exec starts the command. A file that was written a moment ago can be busy
-// for as long as another goroutine's fork has not come to its exec.
-func (p *process) exec(ctx context.Context, l launch) (*exec.Cmd, error) {
-	for range 20 {
-		cmd := p.command(ctx, l)
-		err := cmd.Start()
-		if err == nil {
-			p.mu.Lock()
-			defer p.mu.Unlock()
-			p.pid = cmd.Process.Pid
-			return cmd, nil
-		}
-		if !errors.Is(err, unix.ETXTBSY) {
-			return nil, explainExec(l.path, err)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	return nil, explainExec(l.path, unix.ETXTBSY)
-}
-
-func (p *process) command(ctx context.Context, l launch) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, l.path, l.args...)
-	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr = l.env, l.dir, l.stdout, l.stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	cmd.Cancel = func() error {
-		p.signal(unix.SIGTERM, false)
-		return os.ErrProcessDone
-	}
-	cmd.WaitDelay = l.grace // from Cancel to SIGKILL
-	return cmd
-}
-
-// signal signals the group. Its number is the process's own for as long as
-// that is not reaped.
-func (p *process) signal(sig unix.Signal, last bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.reaped && p.pid > 0 {
-		_ = unix.Kill(-p.pid, sig)
-	}
-	p.reaped = p.reaped || last
-}
-
-// waitExit waits until pid has ended, and leaves it to be reaped.
-func waitExit(pid int) {
-	for {
-		err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
-		if !errors.Is(err, unix.EINTR) {
-			return
-		}
+// end waits for ctx, and asks, tells and at last forces the keeper to end.
+func (p *process) end(ctx context.Context, grace, reap time.Duration) {
+	<-ctx.Done()
+	_ = p.keeper.Process.Signal(unix.SIGTERM)
+	p.waitFor(grace)
+	_ = p.leash.Close()
+	if !p.waitFor(reap) {
+		_ = p.keeper.Process.Kill() // the builder itself dies with it
 	}
 }
 
-// waitGroup waits until nothing is left of a killed group. The kernel needs a
-// moment for that; whoever reaps orphans on this machine may need longer, and
-// is not waited for: a zombie does nothing.
-func waitGroup(pgid int) {
-	for range 100 {
-		if err := unix.Kill(-pgid, 0); err != nil {
-			return
+// describeStatus says how a process ended, as os.ProcessState does.
+func describeStatus(s unix.WaitStatus) string {
+	if s.Signaled() {
+		text := "signal: " + s.Signal().String()
+		if s.CoreDump() {
+			text += " (core dumped)"
 		}
-		time.Sleep(2 * time.Millisecond)
+		return text
 	}
+	return fmt.Sprintf("exit status %d", s.ExitStatus())
 }
 
 // waitFor waits for the process to be gone for at most limit.

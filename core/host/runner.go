@@ -84,8 +84,9 @@ func (r *runner) launch() (stdout, stderr *os.File, err error) {
 	r.pipes = append(r.pipes, stderr)
 	b := r.session.builder
 	r.proc, err = start(r.session.ctx, launch{
-		path: b.Path, args: b.args, env: r.env, dir: r.work.dir,
-		stdout: outWriter, stderr: errWriter, grace: r.session.host.limits.grace,
+		keeper: r.session.host.cfg.Keeper, program: r.session.program.file,
+		args: b.args, env: r.env, dir: r.work.dir, stdout: outWriter, stderr: errWriter,
+		grace: r.session.host.limits.grace, reap: r.session.host.limits.reap,
 	})
 	return stdout, stderr, err
 }

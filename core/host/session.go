@@ -30,6 +30,7 @@ type work struct {
 type session struct {
 	host    *Host
 	builder *Builder
+	program *program
 	client  *sdk.Client // once open has returned
 
 	ctx     context.Context // ends with the session; the socket lives no longer
@@ -41,14 +42,16 @@ type session struct {
 	stdio   [2]*lineWriter // what go-plugin's server forwards
 }
 
-// open launches b and returns once it answers. The caller ends the session.
-func (h *Host) open(ctx context.Context, b *Builder, w work) (*session, error) {
+// open launches b from the open file p, which stays the caller's, and returns
+// once it answers and the file is known to be what it was before. The caller
+// ends the session.
+func (h *Host) open(ctx context.Context, b *Builder, p *program, w work) (*session, error) {
 	sockets, err := socketDir(h.cfg.TempDir)
 	if err != nil {
 		return nil, failure(ctx, b, "start", err)
 	}
 	lifetime, cancel := context.WithCancel(ctx)
-	s := &session{host: h, builder: b, ctx: lifetime, cancel: cancel, sockets: sockets, noise: &noise{pass: w.log}}
+	s := &session{host: h, builder: b, program: p, ctx: lifetime, cancel: cancel, sockets: sockets, noise: &noise{pass: w.log}}
 	s.runner = newRunner(s, w)
 	s.plugin = plugin.NewClient(s.config())
 	if err := s.connect(lifetime); err != nil {
@@ -110,7 +113,7 @@ func (s *session) connect(ctx context.Context) error {
 		return fmt.Errorf("it does not answer at %s: %w", quote(s.runner.address), remote(err))
 	}
 	s.client = client
-	return nil
+	return s.program.unchanged()
 }
 
 // dial connects to the builder for as long as the session lasts.
@@ -127,6 +130,9 @@ func (s *session) dial(ctx context.Context, _ string) (net.Conn, error) {
 	return conn, nil
 }
 
+// killWithin bounds the wait for go-plugin's own clearing up.
+const killWithin = 2 * time.Second
+
 // end sees the builder gone: it is asked to leave, then told, then killed.
 // When end returns its process group is no more. The error says that it is
 // still there all the same.
@@ -141,8 +147,8 @@ func (s *session) end() error {
 		wait(killed, l.polite)
 	}
 	s.cancel()
-	err := s.runner.finish(l.grace + l.reap)
-	wait(killed, l.reap)
+	err := s.runner.finish(l.grace + l.reap + l.last)
+	wait(killed, killWithin)
 	for _, w := range s.stdio {
 		w.flush()
 	}
