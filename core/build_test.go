@@ -40,6 +40,7 @@ var fakeInputs = map[string]sdk.Input{
 	"tree": sdk.InputTree, "tar": sdk.InputTar, "dir": sdk.InputDir,
 	"lossy": sdk.InputTree, "fails": sdk.InputTree, "deaf": sdk.InputTar,
 	"sips": sdk.InputTar, "skips": sdk.InputTar, "stops": sdk.InputTar, "dice": sdk.InputTree,
+	"meddles-tree": sdk.InputTree, "meddles-pack": sdk.InputTree,
 }
 
 func (f fake) Describe(context.Context) (sdk.Description, error) {
@@ -82,6 +83,15 @@ func (f fake) Build(ctx context.Context, req *sdk.Request) error {
 		fmt.Fprintf(&buf, "%s: %d", strings.Repeat("x", 5000), time.Now().UnixNano())
 	case "fails", "deaf": // the deaf one never opens its pipe
 		return errors.New("this one always fails")
+	case "meddles-tree", "meddles-pack":
+		path := req.TreePath
+		if f.name == "meddles-pack" {
+			path = req.PackPaths[len(req.PackPaths)-1]
+		}
+		if err := meddle(path); err != nil {
+			return err
+		}
+		buf.WriteString("all is well")
 	case "lossy":
 		req.Lose(sdk.Loss{Path: "a", Field: "mode", Wanted: "0755", Got: "", Why: "a test"})
 		fallthrough

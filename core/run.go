@@ -44,6 +44,9 @@ func (e *Engine) run(ctx context.Context, b *host.Builder, t *flattened, o Build
 	if err := e.feed(ctx, b, t.Tree, req, dir); err != nil {
 		return cas.Artifact{}, nil, err
 	}
+	if err := e.unmeddled(ctx, b, t); err != nil {
+		return cas.Artifact{}, nil, err
+	}
 	remove() // before the image is synced, so that what was staged never has to reach the disk
 	a, err := w.Commit(ctx, b.Description.MediaType)
 	if err != nil {
