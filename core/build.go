@@ -92,6 +92,9 @@ func (e *Engine) Build(ctx context.Context, o BuildOptions) (*BuildResult, error
 	if err != nil {
 		return nil, err
 	}
+	if text := b.Hides(); text != "" {
+		e.Events.Log(sdk.LogWarn, text)
+	}
 	if o.Options, err = host.CheckOptions(b.Description, o.Options); err != nil {
 		return nil, fmt.Errorf("builder %s: %w", b.Name, err)
 	}

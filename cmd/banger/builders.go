@@ -24,7 +24,7 @@ func buildersCommand() *cli.Command {
 			ArgsUsage: "NAME",
 			Flags:     flags,
 			Action:    describeBuilder,
-		}},
+		}, lockCommand(flags)},
 	}
 }
 
@@ -34,6 +34,7 @@ type builderOutput struct {
 	Version    string         `json:"version"`
 	Path       string         `json:"path"`
 	Bundled    bool           `json:"bundled"`
+	Hides      []string       `json:"hides"`
 	Identity   string         `json:"identity"`
 	MediaType  string         `json:"media_type"`
 	Input      string         `json:"input"`
@@ -61,7 +62,7 @@ type optionOutput struct {
 func builderOf(b *host.Builder) builderOutput {
 	d := b.Description
 	out := builderOutput{
-		Name: b.Name, Version: d.Version, Path: b.Path, Bundled: b.Bundled, Identity: b.Identity,
+		Name: b.Name, Version: d.Version, Path: b.Path, Bundled: b.Bundled, Hides: append([]string{}, b.Shadowed...), Identity: b.Identity,
 		MediaType: d.MediaType, Input: d.Input.String(), Exact: d.Deterministic,
 		Tools: []toolOutput{}, Options: []optionOutput{}, CannotKeep: append([]string{}, d.CannotKeep...),
 	}
@@ -87,6 +88,11 @@ func listBuilders(c *cli.Context) error {
 	for _, p := range problems {
 		s.ui.Log(sdk.LogWarn, p.Error())
 	}
+	for _, b := range found {
+		if text := b.Hides(); text != "" {
+			s.ui.Log(sdk.LogWarn, text)
+		}
+	}
 	if c.Bool("json") {
 		list := make([]builderOutput, 0, len(found))
 		for _, b := range found {
@@ -95,10 +101,10 @@ func listBuilders(c *cli.Context) error {
 		return printJSON(c, map[string]any{"builders": list})
 	}
 	w := tabwriter.NewWriter(c.App.Writer, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "NAME\tVERSION\tFROM\tFORMAT\tTOOLS")
+	fmt.Fprintln(w, "NAME\tVERSION\tFROM\tDIGEST\tFORMAT\tTOOLS")
 	for _, b := range found {
 		d := b.Description
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", b.Name, printable(d.Version), from(b), printable(d.MediaType), toolsText(d.Tools))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", b.Name, printable(d.Version), from(b), shortDigest(b), printable(d.MediaType), toolsText(d.Tools))
 	}
 	return w.Flush()
 }
@@ -108,6 +114,15 @@ func from(b *host.Builder) string {
 		return "bundled"
 	}
 	return printable(b.Path)
+}
+
+// shortDigest is the beginning of the digest of a builder's file. A bundled
+// builder has none of its own.
+func shortDigest(b *host.Builder) string {
+	if b.Bundled {
+		return "-"
+	}
+	return b.Digest.String()[:len("sha256:")+12]
 }
 
 func toolsText(tools []sdk.Tool) string {
@@ -143,6 +158,9 @@ func describeBuilder(c *cli.Context) error {
 	w := tabwriter.NewWriter(c.App.Writer, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "name\t%s\nversion\t%s\nfrom\t%s\nidentity\t%s\nformat\t%s\ninput\t%s\nequal bytes\t%t\n",
 		out.Name, printable(out.Version), from(b), printable(out.Identity), printable(out.MediaType), out.Input, out.Exact)
+	for _, place := range b.Shadowed {
+		fmt.Fprintf(w, "hides\t%s\n", printable(place))
+	}
 	for _, t := range b.Description.Tools {
 		fmt.Fprintf(w, "tool\t%s\t%s\n", toolsText([]sdk.Tool{t}), printable(t.Path))
 	}

@@ -56,6 +56,7 @@ func imageFlags() []cli.Flag {
 func pluginFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringSliceFlag{Name: "plugin-dir", EnvVars: env("plugin-dir"), Usage: "look for builders in `DIR` first, before BANGER_PLUGIN_PATH; may be given again"},
+		&cli.StringFlag{Name: "builders-lock", EnvVars: env("builders-lock"), Usage: "`FILE` that lists the third-party builders that may be started, if it is there; banger builders lock writes it", DefaultText: "$XDG_CONFIG_HOME/banger/builders.lock"},
 	}
 }
 

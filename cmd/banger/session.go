@@ -42,7 +42,10 @@ func openWith(c *cli.Context, describe func(*cas.Store) host.Cache) (*session, e
 	if err != nil {
 		return nil, err
 	}
-	h := newHost(c, describe(store))
+	h, err := newHost(c, describe(store))
+	if err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
 	u, err := newUI(c)
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
@@ -148,7 +151,11 @@ const selfPath = "/proc/self/exe"
 
 // newHost makes a host that finds builders in the plugin directories, then
 // among the bundled ones.
-func newHost(c *cli.Context, describe host.Cache) *host.Host {
+func newHost(c *cli.Context, describe host.Cache) (*host.Host, error) {
+	lock, err := readLock(c)
+	if err != nil {
+		return nil, err
+	}
 	bundled := make(map[string]host.Bundled)
 	for name := range bundledBuilders {
 		bundled[name] = host.Bundled{Path: selfPath, Args: []string{serveName, name}}
@@ -156,11 +163,12 @@ func newHost(c *cli.Context, describe host.Cache) *host.Host {
 	return host.New(host.Config{
 		Dirs:     pluginDirs(c),
 		Bundled:  bundled,
+		Lock:     lock,
 		Keeper:   host.Command{Path: selfPath, Args: []string{keepName}},
 		ToolPath: toolPath(),
 		TempDir:  os.TempDir(),
 		Cache:    describe,
-	})
+	}), nil
 }
 
 // pluginDirs lists where third-party builders are looked for, first match

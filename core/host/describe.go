@@ -57,6 +57,9 @@ func (h *Host) describe(ctx context.Context, b *Builder) error {
 		b.Identity = fmt.Sprintf("bundled:%s/%d", b.Name, r.Description.Revision)
 		return h.checkRevision(b)
 	}
+	if err := h.cfg.Lock.check(b, r.Digest); err != nil {
+		return failure(ctx, b, "find", err)
+	}
 	return nil
 }
 
@@ -74,6 +77,9 @@ func (h *Host) ask(ctx context.Context, b *Builder, p *program) (r *record, err 
 	r = &record{}
 	if !b.Bundled {
 		if r.Digest, err = p.digest(ctx); err != nil {
+			return nil, failure(ctx, b, "find", err)
+		}
+		if err := h.cfg.Lock.check(b, r.Digest); err != nil {
 			return nil, failure(ctx, b, "find", err)
 		}
 	}

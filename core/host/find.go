@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/opencontainers/go-digest"
 	"golang.org/x/sync/errgroup"
 
 	"banger/internal/hint"
@@ -53,6 +54,41 @@ func (h *Host) List(ctx context.Context) ([]*Builder, []error) {
 	builders = slices.DeleteFunc(builders, func(b *Builder) bool { return b == nil })
 	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil })
 	return builders, errs
+}
+
+// File is a third-party builder that was found and not started.
+type File struct {
+	Name, Path string
+	Digest     digest.Digest
+}
+
+// Digests hashes the files of third-party builders of these names, or of all,
+// and starts none. The first error ends it; it is like that of Find.
+func (h *Host) Digests(ctx context.Context, names ...string) ([]File, error) {
+	if len(names) == 0 {
+		names = h.names()
+	}
+	var files []File
+	for _, name := range names {
+		b := h.lookup(name)
+		if b == nil {
+			return nil, h.unknown(name)
+		}
+		if b.Bundled {
+			continue
+		}
+		p, err := h.openProgram(ctx, b)
+		if err != nil {
+			return nil, failure(ctx, b, "find", err)
+		}
+		d, err := p.digest(ctx)
+		p.close()
+		if err != nil {
+			return nil, failure(ctx, b, "find", err)
+		}
+		files = append(files, File{name, b.Path, d})
+	}
+	return files, nil
 }
 
 // lookup returns the first builder of that name, not yet described, or nil.

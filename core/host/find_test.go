@@ -54,6 +54,9 @@ func TestFindFirstAndShadowed(t *testing.T) {
 	if filepath.Dir(b.Path) != h.cfg.Dirs[0] || !slices.Equal(b.Shadowed, want) {
 		t.Errorf("found %s, shadowed %q", b.Path, b.Shadowed)
 	}
+	if text := b.Hides(); !strings.Contains(text, b.Path) || !strings.Contains(text, want[0]+", bundled") {
+		t.Errorf("it says %q", text)
+	}
 }
 
 func TestFindUnknown(t *testing.T) {

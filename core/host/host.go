@@ -9,7 +9,8 @@
 //     environment and /dev/null for standard input, and dies with the host;
 //     when a call of this package returns, it and all its descendants are
 //     gone, those too that moved to another group or session;
-//   - the file that was checked and hashed is the one that is executed;
+//   - the file that was checked and hashed is the one that is executed, and a
+//     builder that others could have put there is not executed at all;
 //   - what it says is bounded and free of control characters before anyone
 //     sees it, and slows the builder down, not the host, when there is a lot;
 //   - an image counts only when, after the process is gone, it lies where it
@@ -23,6 +24,8 @@ package host
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -41,10 +44,12 @@ var (
 
 // Config is where builders are and what they are given.
 type Config struct {
-	// Dirs are searched for banger-builder-NAME in order, before Bundled.
-	// Whoever can write to one of them decides what is run.
+	// Dirs are searched for banger-builder-NAME in order, before Bundled. A
+	// builder in a directory that others can write to is refused.
 	Dirs    []string
 	Bundled map[string]Bundled // by name
+	// Lock is what Dirs' builders must be; nil lets all of them be started.
+	Lock *Lock
 	// Keeper is a program whose main function is Keep, with the arguments
 	// after Args.
 	Keeper Command
@@ -126,6 +131,14 @@ type Builder struct {
 
 	args []string
 	file fileID
+}
+
+// Hides says which other builders of its name b stands before, "" for none.
+func (b *Builder) Hides() string {
+	if len(b.Shadowed) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("builder %s is %s, which hides %s", b.Name, b.Path, strings.Join(b.Shadowed, ", "))
 }
 
 // MissingTools returns the tools that the builder runs and did not find.

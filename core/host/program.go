@@ -31,13 +31,18 @@ func (h *Host) openProgram(ctx context.Context, b *Builder) (*program, error) {
 		return nil, err
 	}
 	p := &program{file: f}
-	if err := p.check(ctx); err != nil {
+	if err := p.check(ctx, b); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return p, nil
 }
 
-func (p *program) check(ctx context.Context) (err error) {
+func (p *program) check(ctx context.Context, b *Builder) (err error) {
+	if !b.Bundled {
+		if err := checkTrust(p.file, b.Path); err != nil {
+			return err
+		}
+	}
 	if p.id, err = identifyFile(p.file); err != nil {
 		return err
 	}
