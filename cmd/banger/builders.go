@@ -24,7 +24,7 @@ func buildersCommand() *cli.Command {
 			ArgsUsage: "NAME",
 			Flags:     flags,
 			Action:    describeBuilder,
-		}, lockCommand(flags)},
+		}, lockCommand(flags), testCommand()},
 	}
 }
 

@@ -67,6 +67,7 @@ var codes = []struct {
 	{host.ErrBuilder, exitBuilder},
 	{core.ErrLosses, exitBuilder},
 	{core.ErrDamage, exitDifference},
+	{errNotConforming, exitBuilder},
 	{errStore, exitStore},
 	{cas.ErrVersion, exitStore},
 	{cas.ErrReadOnly, exitStore},

@@ -152,23 +152,32 @@ const selfPath = "/proc/self/exe"
 // newHost makes a host that finds builders in the plugin directories, then
 // among the bundled ones.
 func newHost(c *cli.Context, describe host.Cache) (*host.Host, error) {
-	lock, err := readLock(c)
+	config, err := hostConfig(c)
 	if err != nil {
 		return nil, err
+	}
+	config.Cache = describe
+	return host.New(config), nil
+}
+
+// hostConfig is what the flags say of a host, without a cache.
+func hostConfig(c *cli.Context) (host.Config, error) {
+	lock, err := readLock(c)
+	if err != nil {
+		return host.Config{}, err
 	}
 	bundled := make(map[string]host.Bundled)
 	for name := range bundledBuilders {
 		bundled[name] = host.Bundled{Path: selfPath, Args: []string{serveName, name}}
 	}
-	return host.New(host.Config{
+	return host.Config{
 		Dirs:     pluginDirs(c),
 		Bundled:  bundled,
 		Lock:     lock,
 		Keeper:   host.Command{Path: selfPath, Args: []string{keepName}},
 		ToolPath: toolPath(),
 		TempDir:  os.TempDir(),
-		Cache:    describe,
-	}), nil
+	}, nil
 }
 
 // pluginDirs lists where third-party builders are looked for, first match

@@ -35,7 +35,7 @@ func (h *Host) Build(ctx context.Context, b *Builder, req *sdk.Request) error {
 	}
 	defer p.close()
 	ev := &events{to: req.Events, lossMemory: h.limits.losses}
-	s, err := h.open(ctx, b, p, work{dir: req.Scratch, temp: req.Scratch, log: ev.printed})
+	s, err := h.open(ctx, b, p, work{dir: req.Scratch, temp: req.Scratch, log: ev})
 	if err != nil {
 		return err
 	}
@@ -43,7 +43,11 @@ func (h *Host) Build(ctx context.Context, b *Builder, req *sdk.Request) error {
 	if err != nil {
 		err = s.failure(ctx, "build", err)
 	}
-	if endErr := s.end(); endErr != nil && err == nil {
+	endErr := s.end()
+	if s.runner.proc.killed.Load() {
+		ev.killed()
+	}
+	if endErr != nil && err == nil {
 		err = failure(ctx, b, "end", endErr)
 	}
 	if err != nil {

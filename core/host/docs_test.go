@@ -32,7 +32,7 @@ func TestHelloBuilder(t *testing.T) {
 	if err := os.WriteFile(file, []byte(source), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	build := exec.CommandContext(t.Context(), need.Tool(t, "go", "golang"), "build", "-o", filepath.Join(dir, prefix+"hello"), file)
+	build := exec.CommandContext(t.Context(), need.Tool(t, "go", "golang"), "build", "-o", filepath.Join(dir, Prefix+"hello"), file)
 	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)

@@ -104,7 +104,7 @@ func hostKilled(t *testing.T, name string, count int) {
 		t.Fatal(err)
 	}
 	defer os.RemoveAll(temp)
-	cmd := exec.CommandContext(t.Context(), filepath.Join(h.cfg.Dirs[0], prefix+"host"), h.cfg.Dirs[0], name, temp)
+	cmd := exec.CommandContext(t.Context(), filepath.Join(h.cfg.Dirs[0], Prefix+"host"), h.cfg.Dirs[0], name, temp)
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

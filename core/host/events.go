@@ -27,6 +27,16 @@ type events struct {
 	phases map[string]bool
 }
 
+// Observer can be implemented by the Events of a request that wants to know
+// how a builder behaves besides what it says.
+type Observer interface {
+	// Stdout takes a line that the builder printed to standard output after
+	// its handshake. It is logged as well.
+	Stdout(line string)
+	// Killed notes that the builder did not end when it was told to.
+	Killed()
+}
+
 // Log implements sdk.Events.
 func (e *events) Log(level sdk.LogLevel, text string) {
 	if level < sdk.LogDebug || level > sdk.LogWarn {
@@ -39,6 +49,21 @@ func (e *events) Log(level sdk.LogLevel, text string) {
 
 // printed takes a line that the builder printed.
 func (e *events) printed(line string) { e.Log(sdk.LogDebug, line) }
+
+// stdout takes one that it printed where only the protocol should be.
+func (e *events) stdout(line string) {
+	e.printed(line)
+	if o, ok := e.to.(Observer); ok {
+		o.Stdout(line)
+	}
+}
+
+// killed notes that the builder had to be killed.
+func (e *events) killed() {
+	if o, ok := e.to.(Observer); ok {
+		o.Killed()
+	}
+}
 
 // Progress implements sdk.Events.
 func (e *events) Progress(p sdk.Progress) {

@@ -73,7 +73,7 @@ type fake struct{ mode string }
 func (f fake) Describe(ctx context.Context) (sdk.Description, error) {
 	d := sdk.Description{
 		Name: f.mode, Version: "1.0\x1b[31m", Revision: 7, MediaType: "application/x-test", Input: sdk.InputTree,
-		Options: []sdk.Option{{Name: "label", Type: sdk.OptionString, Default: "none"}},
+		Options: []sdk.Option{{Name: "label", Type: sdk.OptionString, Default: "none", Doc: "is logged"}},
 	}
 	switch f.mode {
 	case "bad-magic", "ext4":
@@ -202,6 +202,22 @@ var builds = map[string]func(context.Context, *sdk.Request) error{
 			}
 			time.Sleep(time.Millisecond)
 		}
+	},
+	"ignores-cancel": func(ctx context.Context, req *sdk.Request) error {
+		signal.Ignore(syscall.SIGTERM)
+		t, err := req.Tree()
+		if err != nil {
+			return err
+		}
+		if t.Lookup("large") != nil {
+			req.Log(sdk.LogInfo, "at work")
+			select {
+			case <-ctx.Done():
+				select {}
+			case <-time.After(500 * time.Millisecond): // the cancel comes sooner
+			}
+		}
+		return os.WriteFile(req.Output, []byte("image"), 0o600)
 	},
 	"no-image":  func(context.Context, *sdk.Request) error { return nil },
 	"symlink":   func(_ context.Context, req *sdk.Request) error { return os.Symlink("/etc/passwd", req.Output) },

@@ -15,8 +15,8 @@ import (
 	"banger/internal/hint"
 )
 
-// prefix of the file names of builders.
-const prefix = "banger-builder-"
+// Prefix of the file names of builders.
+const Prefix = "banger-builder-"
 
 // listAtOnce is how many builders List describes side by side.
 const listAtOnce = 4
@@ -98,7 +98,7 @@ func (h *Host) lookup(name string) *Builder {
 	}
 	var found []*Builder
 	for _, dir := range h.dirs() {
-		path := filepath.Join(dir, prefix+name)
+		path := filepath.Join(dir, Prefix+name)
 		if _, err := os.Lstat(path); err == nil {
 			found = append(found, &Builder{Name: name, Path: path})
 		}
@@ -142,7 +142,7 @@ func (h *Host) names() []string {
 			continue // most of the search path usually does not exist
 		}
 		for _, e := range entries {
-			if name, ok := strings.CutPrefix(e.Name(), prefix); ok && isName(name) {
+			if name, ok := strings.CutPrefix(e.Name(), Prefix); ok && isName(name) {
 				names = append(names, name)
 			}
 		}
@@ -157,7 +157,7 @@ func (h *Host) unknown(name string) error {
 		err = fmt.Errorf("%w: there is %s", err, strings.Join(names, ", "))
 	}
 	if dirs := h.dirs(); isName(name) && len(dirs) > 0 {
-		err = hint.With(err, fmt.Sprintf("put %s%s into %s", prefix, name, dirs[0]))
+		err = hint.With(err, fmt.Sprintf("put %s%s into %s", Prefix, name, dirs[0]))
 	}
 	return err
 }

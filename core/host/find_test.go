@@ -31,7 +31,7 @@ func TestFind(t *testing.T) {
 func TestFindBundled(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	program := filepath.Join(dir, prefix+"talks")
+	program := filepath.Join(dir, Prefix+"talks")
 	play(t, program, "talks")
 	h := newHost(Config{Bundled: map[string]Bundled{"talks": {Path: program, Args: []string{"serve"}, Revision: 7}}})
 	if b := find(t, h, "talks"); !b.Bundled || b.Identity != "bundled:talks/7" || b.Digest != "" {
@@ -46,11 +46,11 @@ func TestFindFirstAndShadowed(t *testing.T) {
 	t.Parallel()
 	h := install(t, "talks")
 	second := t.TempDir()
-	play(t, filepath.Join(second, prefix+"talks"), "talks")
+	play(t, filepath.Join(second, Prefix+"talks"), "talks")
 	h.cfg.Dirs = append(h.cfg.Dirs, "", h.cfg.Dirs[0], "/nonexistent", second)
 	h.cfg.Bundled = map[string]Bundled{"talks": {Path: "/nonexistent"}}
 	b := find(t, h, "talks")
-	want := []string{filepath.Join(second, prefix+"talks"), "bundled"}
+	want := []string{filepath.Join(second, Prefix+"talks"), "bundled"}
 	if filepath.Dir(b.Path) != h.cfg.Dirs[0] || !slices.Equal(b.Shadowed, want) {
 		t.Errorf("found %s, shadowed %q", b.Path, b.Shadowed)
 	}
@@ -174,7 +174,7 @@ func TestFindNoProgram(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			h := install(t)
-			c.make(t, filepath.Join(h.cfg.Dirs[0], prefix+"x"))
+			c.make(t, filepath.Join(h.cfg.Dirs[0], Prefix+"x"))
 			_, err := h.Find(t.Context(), "x")
 			checkFailure(t, err, c.want)
 		})
@@ -238,7 +238,7 @@ func TestDescribeIsCached(t *testing.T) {
 		t.Fatal(err)
 	}
 	version(5)
-	replaceByScript(t, filepath.Join(h.cfg.Dirs[0], prefix+"has-tool"), "exit 9")
+	replaceByScript(t, filepath.Join(h.cfg.Dirs[0], Prefix+"has-tool"), "exit 9")
 	_, err := h.Find(t.Context(), "has-tool")
 	checkFailure(t, err, "exit status 9")
 }

@@ -123,7 +123,7 @@ func TestUntrustedPlaces(t *testing.T) {
 			}
 			h := install(t, "talks")
 			dir := h.cfg.Dirs[0]
-			if err := c.make(t, dir, filepath.Join(dir, prefix+"talks")); err != nil {
+			if err := c.make(t, dir, filepath.Join(dir, Prefix+"talks")); err != nil {
 				t.Fatal(err)
 			}
 			_, err := h.Find(t.Context(), "talks")

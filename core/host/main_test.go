@@ -47,7 +47,7 @@ func install(t *testing.T, names ...string) *Host {
 	t.Helper()
 	dir := t.TempDir()
 	for _, name := range names {
-		play(t, filepath.Join(dir, prefix+name), name)
+		play(t, filepath.Join(dir, Prefix+name), name)
 	}
 	return newHost(Config{Dirs: []string{dir}, ToolPath: os.Getenv("PATH"), TempDir: t.TempDir()})
 }

@@ -13,14 +13,23 @@ const (
 // noise takes what a builder prints that is not protocol: it passes each line
 // on, cleaned, and remembers the last ones. It is safe for concurrent use.
 type noise struct {
-	pass func(line string) // may be nil
+	pass   func(line string) // takes standard error; may be nil, like stdout
+	stdout func(line string)
 
 	mu   sync.Mutex
 	tail []string
 	done bool
 }
 
-func (n *noise) line(text []byte) {
+// newNoise returns a noise for a build's events; nil drops what it takes.
+func newNoise(e *events) *noise {
+	if e == nil {
+		return &noise{}
+	}
+	return &noise{pass: e.printed, stdout: e.stdout}
+}
+
+func (n *noise) line(text []byte, pass func(string)) {
 	line := clean(string(text), maxLine)
 	if line == "" {
 		return
@@ -34,8 +43,8 @@ func (n *noise) line(text []byte) {
 		n.tail = n.tail[1:]
 	}
 	n.tail = append(n.tail, shorten(line, tailLineMax))
-	if n.pass != nil {
-		n.pass(line)
+	if pass != nil {
+		pass(line)
 	}
 }
 
@@ -56,7 +65,8 @@ func (n *noise) close() {
 // lineWriter cuts what is written to it into lines for a noise. Of a long
 // line it keeps the beginning.
 type lineWriter struct {
-	to *noise
+	to     *noise
+	stdout bool // rather than standard error
 
 	mu  sync.Mutex
 	buf []byte
@@ -73,11 +83,19 @@ func (w *lineWriter) Write(p []byte) (int, error) {
 			break
 		}
 		w.add(p[:i])
-		w.to.line(w.buf)
+		w.line()
 		w.buf, p = w.buf[:0], p[i+1:]
 	}
 	w.add(p)
 	return n, nil
+}
+
+func (w *lineWriter) line() {
+	pass := w.to.pass
+	if w.stdout {
+		pass = w.to.stdout
+	}
+	w.to.line(w.buf, pass)
 }
 
 func (w *lineWriter) add(p []byte) {
@@ -89,7 +107,7 @@ func (w *lineWriter) flush() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.buf) > 0 {
-		w.to.line(w.buf)
+		w.line()
 		w.buf = nil
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -32,6 +33,7 @@ type process struct {
 	stop   context.CancelFunc // begins the end: SIGTERM, and SIGKILL after grace
 	exited chan struct{}      // closed when nothing of the builder is left
 	state  string             // how the builder ended, once exited is closed
+	killed atomic.Bool        // it did not end when it was told to
 
 	keeper *exec.Cmd
 	leash  *os.File      // the keeper kills everything when this is closed
@@ -135,7 +137,7 @@ func (p *process) listen() {
 func (p *process) end(ctx context.Context, grace, reap time.Duration) {
 	<-ctx.Done()
 	_ = p.keeper.Process.Signal(unix.SIGTERM)
-	p.waitFor(grace)
+	p.killed.Store(!p.waitFor(grace))
 	_ = p.leash.Close()
 	if !p.waitFor(reap) {
 		_ = p.keeper.Process.Kill() // the builder itself dies with it

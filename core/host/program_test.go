@@ -76,7 +76,7 @@ func TestDigestDecides(t *testing.T) {
 func TestBusyFile(t *testing.T) {
 	t.Parallel()
 	h := install(t, "talks")
-	f, err := os.OpenFile(filepath.Join(h.cfg.Dirs[0], prefix+"talks"), os.O_WRONLY|os.O_APPEND, 0)
+	f, err := os.OpenFile(filepath.Join(h.cfg.Dirs[0], Prefix+"talks"), os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +97,7 @@ func TestNoexecMount(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = unix.Unmount(dir, 0) })
 	h := newHost(Config{Dirs: []string{dir}, TempDir: t.TempDir()})
-	play(t, filepath.Join(dir, prefix+"talks"), "talks")
+	play(t, filepath.Join(dir, Prefix+"talks"), "talks")
 	_, err := h.Find(t.Context(), "talks")
 	checkFailure(t, err, "noexec")
 }
@@ -115,7 +115,7 @@ func TestMissingLibrary(t *testing.T) {
 		}
 	}
 	run("int gone(void) { return 0; }", "-shared", "-fPIC", "-o", "libgone.so")
-	run("int gone(void); int main(void) { return gone(); }", "-o", prefix+"x", "-L.", "-Wl,--no-as-needed", "-Wl,--unresolved-symbols=ignore-all", "-Wl,-l:libgone.so")
+	run("int gone(void); int main(void) { return gone(); }", "-o", Prefix+"x", "-L.", "-Wl,--no-as-needed", "-Wl,--unresolved-symbols=ignore-all", "-Wl,-l:libgone.so")
 	if err := os.Remove(filepath.Join(dir, "libgone.so")); err != nil {
 		t.Fatal(err)
 	}

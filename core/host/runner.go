@@ -63,7 +63,7 @@ func (r *runner) Start(context.Context) error {
 	}
 	handshake := make(chan error, 1)
 	r.readers.Go(func() { r.readStdout(stdout, handshake) })
-	r.readers.Go(func() { r.drain(stderr) })
+	r.readers.Go(func() { r.drain(stderr, false) })
 	return r.await(handshake)
 }
 
@@ -112,11 +112,11 @@ func (r *runner) readStdout(stdout io.Reader, handshake chan<- error) {
 	line, err := readHandshake(br)
 	r.line = line
 	handshake <- err
-	r.drain(br)
+	r.drain(br, true)
 }
 
-func (r *runner) drain(from io.Reader) {
-	w := &lineWriter{to: r.session.noise}
+func (r *runner) drain(from io.Reader, isStdout bool) {
+	w := &lineWriter{to: r.session.noise, stdout: isStdout}
 	_, _ = io.Copy(w, from) // ends with the pipe, or with its deadline
 	w.flush()
 }

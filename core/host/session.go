@@ -21,9 +21,9 @@ const maxMessageSize = 4 << 20
 
 // work is what a builder is launched for.
 type work struct {
-	dir  string            // its working directory
-	temp string            // its TMPDIR
-	log  func(line string) // takes what it prints; nil drops it
+	dir  string  // its working directory
+	temp string  // its TMPDIR
+	log  *events // takes what it prints; nil drops it
 }
 
 // session is a builder that was launched, from the launch to its end.
@@ -51,7 +51,7 @@ func (h *Host) open(ctx context.Context, b *Builder, p *program, w work) (*sessi
 		return nil, failure(ctx, b, "start", err)
 	}
 	lifetime, cancel := context.WithCancel(ctx)
-	s := &session{host: h, builder: b, program: p, ctx: lifetime, cancel: cancel, sockets: sockets, noise: &noise{pass: w.log}}
+	s := &session{host: h, builder: b, program: p, ctx: lifetime, cancel: cancel, sockets: sockets, noise: newNoise(w.log)}
 	s.runner = newRunner(s, w)
 	s.plugin = plugin.NewClient(s.config())
 	if err := s.connect(lifetime); err != nil {
@@ -66,7 +66,7 @@ func (h *Host) open(ctx context.Context, b *Builder, p *program, w work) (*sessi
 }
 
 func (s *session) config() *plugin.ClientConfig {
-	s.stdio = [2]*lineWriter{{to: s.noise}, {to: s.noise}}
+	s.stdio = [2]*lineWriter{{to: s.noise, stdout: true}, {to: s.noise}}
 	return &plugin.ClientConfig{
 		HandshakeConfig:  sdk.Handshake(),
 		VersionedPlugins: sdk.HostPlugins(),

@@ -1,0 +1,208 @@
+package sdktest_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"banger/sdk"
+	"banger/sdk/sdktest"
+	"banger/sdk/tree"
+	"banger/sdk/treetar"
+)
+
+// good writes a tar and does nothing wrong. Its fields say what a broken
+// builder does otherwise.
+type good struct {
+	input    sdk.Input
+	describe func(*sdk.Description)
+	change   func(*sdk.Request, *tree.Tree) *tree.Tree
+	build    func(context.Context, *sdk.Request, func() error) error
+}
+
+func (g good) Describe(context.Context) (sdk.Description, error) {
+	d := sdk.Description{
+		Name: "good", Version: "1", Revision: 1, MediaType: "application/x-tar", Input: max(g.input, sdk.InputTree), Deterministic: true,
+		Options: []sdk.Option{
+			{Name: "label", Type: sdk.OptionString, Doc: "is not used"},
+			{Name: "level", Type: sdk.OptionInt, Default: "1", Doc: "is not used"},
+			{Name: "mode", Type: sdk.OptionString, Default: "a", Choices: []string{"a", "b"}, Doc: "is not used"},
+		},
+	}
+	if g.describe != nil {
+		g.describe(&d)
+	}
+	return d, nil
+}
+
+func (g good) Build(ctx context.Context, req *sdk.Request) error {
+	work := func() error { return g.write(ctx, req) }
+	if g.build != nil {
+		return g.build(ctx, req, work)
+	}
+	return work()
+}
+
+func (g good) write(ctx context.Context, req *sdk.Request) error {
+	f, err := os.Create(req.Output)
+	if err != nil {
+		return err
+	}
+	if g.input == sdk.InputTar {
+		in, err := os.Open(req.TarPath)
+		if err != nil {
+			return err
+		}
+		stop := context.AfterFunc(ctx, func() { _ = in.Close() })
+		defer stop()
+		defer in.Close()
+		_, err = io.Copy(f, in)
+		return errors.Join(err, f.Close(), ctx.Err())
+	}
+	t, err := req.Tree()
+	if err != nil {
+		return err
+	}
+	if g.change != nil {
+		t = g.change(req, t)
+	}
+	return errors.Join(treetar.Write(ctx, f, t, req.Packs()), f.Close())
+}
+
+func TestGood(t *testing.T) {
+	t.Parallel()
+	sdktest.Test(t, good{}, sdktest.Config{})
+}
+
+func TestGoodFromTar(t *testing.T) {
+	t.Parallel()
+	sdktest.Test(t, good{input: sdk.InputTar}, sdktest.Config{})
+}
+
+// without returns a copy of a tree without an entry that do does not like.
+func without(t *tree.Tree, drop func(*tree.Entry) bool) *tree.Tree {
+	c := &tree.Tree{Layers: t.Layers}
+	for _, e := range t.Entries {
+		if !drop(&e) {
+			c.Entries = append(c.Entries, e)
+		}
+	}
+	return c
+}
+
+// Each of these builders is good but for one thing, and fails for that.
+var broken = []struct {
+	name, check, want string
+	builder           sdk.Builder
+}{
+	{"two options of one name", "describe", `two options "label"`, good{describe: func(d *sdk.Description) { d.Options = append(d.Options, d.Options[0]) }}},
+	{"a default that it refuses", "describe", "does not take its own default", good{describe: func(d *sdk.Description) { d.Options[1].Default = "many" }}},
+	{"a tool without a version", "tools", "has no version", good{describe: func(d *sdk.Description) { d.Tools = []sdk.Tool{{Name: "true", Path: "/bin/true"}} }}},
+	{"another description each time", "describe-again", "differently the second time", good{describe: func(d *sdk.Description) { d.Version = time.Now().String() }}},
+	{"drops devices silently", "tree/devices", `"dev/null": missing`, good{change: func(_ *sdk.Request, t *tree.Tree) *tree.Tree {
+		return without(t, func(e *tree.Entry) bool { return e.Type == tree.CharDevice || e.Type == tree.BlockDevice })
+	}}},
+	{"has everything belong to root", "tree/owners-and-modes", `"owner1": `, good{change: func(_ *sdk.Request, t *tree.Tree) *tree.Tree {
+		c := without(t, func(*tree.Entry) bool { return false })
+		for i := range c.Entries {
+			c.Entries[i].UID, c.Entries[i].GID = 0, 0
+		}
+		return c
+	}}},
+	{"loses what is not there", "tree/empty", `lost something at "no/such"`, good{build: func(_ context.Context, req *sdk.Request, work func() error) error {
+		req.Lose(sdk.Loss{Path: "no/such", Field: "mode", Why: "a test"})
+		return work()
+	}}},
+	{"leaves no image", "tree/empty", "left no image", good{build: func(context.Context, *sdk.Request, func() error) error { return nil }}},
+	{"leaves a symlink", "tree/empty", "no regular file", good{build: func(_ context.Context, req *sdk.Request, _ func() error) error {
+		return os.Symlink("/etc/passwd", req.Output)
+	}}},
+	{"writes beside its output", "tree/empty", "it made image.log", good{build: func(_ context.Context, req *sdk.Request, work func() error) error {
+		return errors.Join(work(), os.WriteFile(req.Output+".log", nil, 0o600))
+	}}},
+	{"changes its input", "tree/empty", "the tree is not what it was", good{build: func(_ context.Context, req *sdk.Request, work func() error) error {
+		return errors.Join(work(), os.Chmod(req.TreePath, 0o600), os.WriteFile(req.TreePath, []byte("mine"), 0o600))
+	}}},
+	{"cannot mode b", "options/good", "mode=b: no mode b", good{build: func(_ context.Context, req *sdk.Request, work func() error) error {
+		if req.Options.String("mode") == "b" {
+			return errors.New("no mode b")
+		}
+		return work()
+	}}},
+	{"panics at a negative level", "options/odd", "level=\"-1\": panic: ", good{build: func(_ context.Context, req *sdk.Request, work func() error) error {
+		_ = make([]byte, req.Options.Int("level"))
+		return work()
+	}}},
+	{"notes the time", "equal-bytes", "differ, first at byte", good{build: func(_ context.Context, req *sdk.Request, work func() error) error {
+		if err := work(); err != nil {
+			return err
+		}
+		f, err := os.OpenFile(req.Output, os.O_APPEND|os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		_, err = f.WriteString(time.Now().String())
+		return errors.Join(err, f.Close())
+	}}},
+	{"panics when cancelled", "cancel", "panic: ", good{build: func(ctx context.Context, req *sdk.Request, work func() error) error {
+		req.Log(sdk.LogInfo, "at work")
+		if ctx.Err() != nil {
+			panic("what now?")
+		}
+		return work()
+	}}},
+	{"does not look whether writing worked", "disk-full", "it reported success", good{build: func(ctx context.Context, req *sdk.Request, _ func() error) error {
+		t, err := req.Tree()
+		if err != nil {
+			return err
+		}
+		var tar bytes.Buffer
+		if err := treetar.Write(ctx, &tar, t, req.Packs()); err != nil {
+			return err
+		}
+		f, err := os.Create(req.Output)
+		if err != nil {
+			return err
+		}
+		_, _ = f.Write(tar.Bytes())
+		return f.Close()
+	}}},
+}
+
+func TestBroken(t *testing.T) {
+	for _, c := range broken {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			if c.check == "disk-full" && os.Getuid() != 0 {
+				t.Skip("needs root, to mount a small filesystem")
+			}
+			found := false
+			passed, err := sdktest.Run(t.Context(), sdktest.InProcess(c.builder), sdktest.Config{Dir: t.TempDir(), Only: []string{c.check}}, func(r sdktest.Result) {
+				found = found || r.Name == c.check && r.Err != nil && strings.Contains(r.Err.Error(), c.want)
+				if r.Err != nil {
+					t.Log(r)
+				}
+			})
+			if err != nil || passed || !found {
+				t.Errorf("passed %v, %v; want %s to fail with %q", passed, err, c.check, c.want)
+			}
+		})
+	}
+}
+
+func TestNothingIsLeft(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if _, err := sdktest.Run(t.Context(), sdktest.InProcess(good{}), sdktest.Config{Dir: dir, Only: []string{"tree/"}}, func(sdktest.Result) {}); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, "*")); err != nil || len(left) > 0 {
+		t.Errorf("left %q, %v", left, err)
+	}
+}
