@@ -5,14 +5,18 @@ import (
 
 	mkfsdebugfs "banger/plugins/mkfs-debugfs"
 	mkfse2fs "banger/plugins/mkfs-e2fs"
+	mkfssquashfs "banger/plugins/mkfs-squashfs"
+	"banger/plugins/tar"
 	"banger/sdk"
 )
 
 // bundledBuilders are the builders that this binary serves itself, as a
 // process of its own and through the same protocol as any other.
 var bundledBuilders = map[string]func() sdk.Builder{
-	"e2fs":    mkfse2fs.New,
-	"debugfs": mkfsdebugfs.New,
+	"e2fs":     mkfse2fs.New,
+	"debugfs":  mkfsdebugfs.New,
+	"squashfs": mkfssquashfs.New,
+	"tar":      tar.New,
 }
 
 // serveName is the hidden command that makes this process a builder.
