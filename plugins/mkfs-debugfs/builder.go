@@ -22,8 +22,8 @@ import (
 	"context"
 	"fmt"
 
+	"banger/internal/ext4"
 	"banger/plugins/internal/e2fsprogs"
-	"banger/plugins/internal/ext4img"
 	"banger/plugins/internal/mkext4"
 	"banger/sdk"
 	"banger/sdk/tree"
@@ -86,7 +86,7 @@ func finish(ctx context.Context, j *mkext4.Job) ([]sdk.Loss, error) {
 // verify reads the image back.
 func verify(ctx context.Context, j *mkext4.Job) ([]sdk.Loss, error) {
 	var diffs []sdk.Loss
-	err := read(ctx, j, func(img *ext4img.Image, m *mkext4.Match) (err error) {
+	err := read(ctx, j, func(img *ext4.Image, m *mkext4.Match) (err error) {
 		if m.LostFound {
 			return fmt.Errorf("verify image: it still has mke2fs's /lost+found")
 		}
@@ -111,8 +111,8 @@ func explain(t *tree.Tree, diffs []sdk.Loss) ([]sdk.Loss, error) {
 }
 
 // read opens the image for do, with its names matched.
-func read(ctx context.Context, j *mkext4.Job, do func(*ext4img.Image, *mkext4.Match) error) error {
-	img, err := ext4img.Open(j.Image)
+func read(ctx context.Context, j *mkext4.Job, do func(*ext4.Image, *mkext4.Match) error) error {
+	img, err := ext4.Open(j.Image)
 	if err != nil {
 		return err
 	}

@@ -6,8 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"banger/plugins/internal/ext4"
-	"banger/plugins/internal/ext4img"
+	"banger/internal/ext4"
 	"banger/plugins/internal/mkext4"
 	"banger/sdk/tree"
 )
@@ -25,7 +24,7 @@ type device struct {
 // are then overwritten in their directories.
 func makeDevices(ctx context.Context, j *mkext4.Job) error {
 	var devices []device
-	err := read(ctx, j, func(_ *ext4img.Image, m *mkext4.Match) (err error) {
+	err := read(ctx, j, func(_ *ext4.Image, m *mkext4.Match) (err error) {
 		devices, err = planDevices(j.Tree, m)
 		return err
 	})
@@ -63,7 +62,7 @@ func planDevices(t *tree.Tree, m *mkext4.Match) ([]device, error) {
 		if err != nil {
 			return nil, err
 		}
-		dir := m.Inodes[mkext4.Find(t, tree.Dir(e.Path))]
+		dir := m.Inodes[t.Index(tree.Dir(e.Path))]
 		devices = append(devices, device{entry: i, dir: dir, placeholder: name, block: kind == tree.BlockDevice})
 	}
 	return devices, nil
@@ -97,7 +96,7 @@ func nameDevices(ctx context.Context, j *mkext4.Job, devices []device) error {
 		}
 		names[d.dir][d.placeholder] = tree.Base(j.Tree.Entries[d.entry].Path)
 	}
-	img, err := ext4img.OpenRW(j.Image)
+	img, err := ext4.OpenRW(j.Image)
 	if err != nil {
 		return err
 	}
@@ -116,7 +115,7 @@ func nameDevices(ctx context.Context, j *mkext4.Job, devices []device) error {
 }
 
 // rename renames entries of a directory.
-func rename(img *ext4img.Image, dir uint32, names map[string]string) error {
+func rename(img *ext4.Image, dir uint32, names map[string]string) error {
 	inode, err := img.Inode(dir)
 	if err != nil {
 		return err

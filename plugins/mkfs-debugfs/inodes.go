@@ -3,8 +3,7 @@ package mkfsdebugfs
 import (
 	"context"
 
-	"banger/plugins/internal/ext4"
-	"banger/plugins/internal/ext4img"
+	"banger/internal/ext4"
 	"banger/plugins/internal/mkext4"
 	"banger/sdk/tree"
 )
@@ -24,7 +23,7 @@ func writeInodes(ctx context.Context, j *mkext4.Job, orphans []uint32) error {
 	for _, n := range orphans {
 		s.Free(n)
 	}
-	err = read(ctx, j, func(img *ext4img.Image, m *mkext4.Match) error {
+	err = read(ctx, j, func(img *ext4.Image, m *mkext4.Match) error {
 		if m.LostFound {
 			s.RemoveDir("lost+found")
 		}
@@ -44,7 +43,7 @@ func writeInodes(ctx context.Context, j *mkext4.Job, orphans []uint32) error {
 	return s.Run(ctx)
 }
 
-func writeInode(s *mkext4.Script, img *ext4img.Image, e *tree.Entry, n uint32) error {
+func writeInode(s *mkext4.Script, img *ext4.Image, e *tree.Entry, n uint32) error {
 	if e.Type == tree.Hardlink {
 		return nil
 	}

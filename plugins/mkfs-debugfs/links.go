@@ -3,7 +3,7 @@ package mkfsdebugfs
 import (
 	"context"
 
-	"banger/plugins/internal/ext4img"
+	"banger/internal/ext4"
 	"banger/plugins/internal/mkext4"
 	"banger/sdk/tree"
 )
@@ -11,7 +11,7 @@ import (
 // mergeLinks points each further name of an inode at that inode where it has
 // one of its own, and returns the inodes that are then without a name.
 func mergeLinks(ctx context.Context, j *mkext4.Job) ([]uint32, error) {
-	img, err := ext4img.OpenRW(j.Image)
+	img, err := ext4.OpenRW(j.Image)
 	if err != nil {
 		return nil, err
 	}
@@ -26,7 +26,7 @@ func mergeLinks(ctx context.Context, j *mkext4.Job) ([]uint32, error) {
 	return orphans, err
 }
 
-func relink(img *ext4img.Image, t *tree.Tree, m *mkext4.Match) ([]uint32, error) {
+func relink(img *ext4.Image, t *tree.Tree, m *mkext4.Match) ([]uint32, error) {
 	var orphans []uint32
 	for i, n := range m.Inodes {
 		first := m.Inodes[mkext4.Target(t, i)]

@@ -3,8 +3,8 @@ package mkfsdebugfs
 import (
 	"strings"
 
+	"banger/internal/ext4"
 	"banger/plugins/internal/e2fsprogs"
-	"banger/plugins/internal/ext4"
 	"banger/plugins/internal/mkext4"
 	"banger/sdk/tree"
 )
@@ -14,11 +14,11 @@ func reason(e *tree.Entry, field string) string {
 	switch field {
 	case mkext4.FieldMTime:
 		if _, ok := ext4.Time(e.MTime); !ok {
-			return "ext4 cannot hold this time"
+			return mkext4.WhyTime
 		}
 	case mkext4.FieldDevice:
 		if _, _, ok := ext4.Device(e.DevMajor, e.DevMinor); !ok {
-			return "Linux has no such device number"
+			return mkext4.WhyDevice
 		}
 	}
 	name, isXattr := strings.CutPrefix(field, mkext4.FieldXattr(""))

@@ -18,8 +18,8 @@ import (
 	"context"
 	"fmt"
 
+	"banger/internal/ext4"
 	"banger/plugins/internal/e2fsprogs"
-	"banger/plugins/internal/ext4img"
 	"banger/plugins/internal/mkext4"
 	"banger/sdk"
 )
@@ -73,7 +73,7 @@ func (builder) Build(ctx context.Context, req *sdk.Request) error {
 
 // compare reads the finished image back.
 func compare(ctx context.Context, j *mkext4.Job, l *losses) ([]sdk.Loss, error) {
-	img, err := ext4img.Open(j.Image)
+	img, err := ext4.Open(j.Image)
 	if err != nil {
 		return nil, err
 	}

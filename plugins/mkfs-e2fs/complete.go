@@ -3,15 +3,14 @@ package mkfse2fs
 import (
 	"context"
 
-	"banger/plugins/internal/ext4"
-	"banger/plugins/internal/ext4img"
+	"banger/internal/ext4"
 	"banger/plugins/internal/mkext4"
 	"banger/sdk/tree"
 )
 
 // complete sets, with one debugfs script, what must not depend on the host.
 func complete(ctx context.Context, j *mkext4.Job, l *losses) error {
-	img, err := ext4img.Open(j.Image)
+	img, err := ext4.Open(j.Image)
 	if err != nil {
 		return err
 	}
@@ -46,7 +45,7 @@ func complete(ctx context.Context, j *mkext4.Job, l *losses) error {
 	return s.Run(ctx)
 }
 
-func completeInode(s *mkext4.Script, l *losses, e *tree.Entry, inode *ext4img.Inode) error {
+func completeInode(s *mkext4.Script, l *losses, e *tree.Entry, inode *ext4.Inode) error {
 	for _, x := range ext4.FitXattrs(e).Kept {
 		if l.unstaged(e.Path, x.Name) {
 			continue
@@ -60,7 +59,7 @@ func completeInode(s *mkext4.Script, l *losses, e *tree.Entry, inode *ext4img.In
 		}
 	}
 	mtime := inode.MTime
-	if inode.Number == ext4img.RootInode {
+	if inode.Number == ext4.RootInode {
 		mtime, _ = ext4.Time(e.MTime)
 		s.Time(inode, "mtime", inode.MTime, mtime)
 		s.Number(inode, "mode", inode.Mode, ext4.TypeDir|e.Mode)

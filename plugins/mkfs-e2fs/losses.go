@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"banger/plugins/internal/ext4"
+	"banger/internal/ext4"
 	"banger/plugins/internal/mkext4"
 	"banger/sdk"
 	"banger/sdk/tree"

@@ -34,11 +34,20 @@ type Tree struct {
 
 // Lookup returns the entry at path, or nil. The tree must be sorted.
 func (t *Tree) Lookup(path string) *Entry {
+	if i := t.Index(path); i >= 0 {
+		return &t.Entries[i]
+	}
+	return nil
+}
+
+// Index returns the index of the entry at path, or -1. The tree must be
+// sorted.
+func (t *Tree) Index(path string) int {
 	i := sort.Search(len(t.Entries), func(i int) bool { return t.Entries[i].Path >= path })
 	if i == len(t.Entries) || t.Entries[i].Path != path {
-		return nil
+		return -1
 	}
-	return &t.Entries[i]
+	return i
 }
 
 // WriteTo writes the canonical tree file. Equal trees give equal bytes.

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"banger/internal/ext4"
 	"banger/internal/need"
 	"banger/internal/treetest"
-	"banger/plugins/internal/ext4img"
 	"banger/plugins/internal/mkext4"
 	"banger/sdk/tree"
 )
@@ -60,7 +60,7 @@ func TestInodeNumbers(t *testing.T) {
 	want, packs := b.Tree()
 	want.Entries = slices.DeleteFunc(want.Entries, func(e tree.Entry) bool { return e.Type == tree.CharDevice })
 	got := build(t, job{builder: "debugfs", tree: want, packs: packs})
-	img, err := ext4img.Open(got.image)
+	img, err := ext4.Open(got.image)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,11 +11,11 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"banger/internal/ext4"
 	"banger/internal/hint"
 	"banger/internal/need"
 	"banger/internal/treetest"
-	"banger/plugins/internal/ext4img"
-	"banger/plugins/mkfs-e2fs/ext4size"
+	"banger/plugins/internal/ext4size"
 	"banger/sdk"
 	"banger/sdk/tree"
 )
@@ -71,9 +71,9 @@ func TestPlansHold(t *testing.T) {
 	}
 }
 
-func superOf(t *testing.T, image string) ext4img.Super {
+func superOf(t *testing.T, image string) ext4.Super {
 	t.Helper()
-	m, err := ext4img.Open(image)
+	m, err := ext4.Open(image)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,9 +10,9 @@ package mkext4
 import (
 	"context"
 
+	"banger/internal/ext4"
 	"banger/plugins/internal/e2fsprogs"
-	"banger/plugins/internal/ext4img"
-	"banger/plugins/mkfs-e2fs/ext4size"
+	"banger/plugins/internal/ext4size"
 	"banger/sdk"
 )
 
@@ -55,7 +55,7 @@ func (j *Job) attempt(ctx context.Context, p ext4size.Plan, finish Finish) ([]sd
 	const phase = "mkfs.ext4"
 	j.Req.Progress(sdk.Progress{Phase: phase, Total: p.Bytes, Unit: "bytes"})
 	m := e2fsprogs.Mkfs{
-		Image: j.Image, Dir: j.Dir, Scratch: j.Req.Scratch, Bytes: p.Bytes, Inodes: p.Inodes, Journal: p.Journal,
+		Image: j.Image, Dir: j.Dir, Scratch: j.Req.Scratch, Bytes: p.Bytes, Inodes: p.Inodes, Journal: p.Journal * ext4.BlockSize >> 20,
 		Label: j.label, UUID: j.uuid("uuid"), HashSeed: j.uuid("hash seed"),
 	}
 	if err := m.Run(ctx, j.Tools); err != nil {
@@ -70,7 +70,7 @@ func (j *Job) attempt(ctx context.Context, p ext4size.Plan, finish Finish) ([]sd
 }
 
 func (j *Job) checkFree(p ext4size.Plan) error {
-	img, err := ext4img.Open(j.Image)
+	img, err := ext4.Open(j.Image)
 	if err != nil {
 		return err
 	}

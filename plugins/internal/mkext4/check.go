@@ -3,8 +3,8 @@ package mkext4
 import (
 	"fmt"
 
-	"banger/plugins/internal/ext4"
-	"banger/plugins/mkfs-e2fs/ext4size"
+	"banger/internal/ext4"
+	"banger/plugins/internal/ext4size"
 	"banger/sdk"
 	"banger/sdk/tree"
 )

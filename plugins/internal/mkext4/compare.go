@@ -5,8 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"banger/plugins/internal/ext4"
-	"banger/plugins/internal/ext4img"
+	"banger/internal/ext4"
 	"banger/sdk"
 	"banger/sdk/tree"
 )
@@ -28,7 +27,7 @@ func FieldXattr(name string) string { return "xattr:" + name }
 // order of the tree. A file's size and a symlink's target must be right;
 // other contents are not read. The mode of a symlink does not count, since
 // Linux has none.
-func Compare(ctx context.Context, img *ext4img.Image, t *tree.Tree, m *Match) ([]sdk.Loss, error) {
+func Compare(ctx context.Context, img *ext4.Image, t *tree.Tree, m *Match) ([]sdk.Loss, error) {
 	c := comparer{img: img, tree: t, match: m}
 	for i := range t.Entries {
 		if err := ctx.Err(); err != nil {
@@ -42,7 +41,7 @@ func Compare(ctx context.Context, img *ext4img.Image, t *tree.Tree, m *Match) ([
 }
 
 type comparer struct {
-	img   *ext4img.Image
+	img   *ext4.Image
 	tree  *tree.Tree
 	match *Match
 	diffs []sdk.Loss
@@ -61,12 +60,12 @@ func (c *comparer) entry(i int) error {
 	n := c.match.Inodes[i]
 	switch {
 	case n == 0:
-		c.differ(e, FieldType, typeText(carrier), "")
+		c.differ(e, FieldType, TypeText(carrier), "")
 		return nil
 	case first != i && n == c.match.Inodes[first]:
 		return nil
 	case first != i:
-		c.differ(e, FieldLinks, "a hardlink to /"+carrier.Path, "an inode of its own")
+		c.differ(e, FieldLinks, LinkText(carrier), NoLinkText)
 	}
 	inode, err := c.img.Inode(n)
 	if err != nil {
@@ -82,7 +81,7 @@ func (c *comparer) entry(i int) error {
 }
 
 // content checks what must never be wrong.
-func (c *comparer) content(e *tree.Entry, inode *ext4img.Inode) error {
+func (c *comparer) content(e *tree.Entry, inode *ext4.Inode) error {
 	switch e.Type {
 	case tree.Regular:
 		if inode.Size != e.Size {
@@ -102,7 +101,7 @@ func (c *comparer) content(e *tree.Entry, inode *ext4img.Inode) error {
 
 // attributes compares the inode of the name e with carrier, which has its
 // attributes in the tree.
-func (c *comparer) attributes(e, carrier *tree.Entry, inode *ext4img.Inode) error {
+func (c *comparer) attributes(e, carrier *tree.Entry, inode *ext4.Inode) error {
 	c.differ(e, FieldOwner, OwnerText(carrier.UID, carrier.GID), OwnerText(inode.UID, inode.GID))
 	if carrier.Type != tree.Symlink {
 		c.differ(e, FieldMode, ModeText(carrier.Mode), ModeText(inode.Mode))
@@ -115,7 +114,7 @@ func (c *comparer) attributes(e, carrier *tree.Entry, inode *ext4img.Inode) erro
 	return c.xattrs(e, carrier, inode)
 }
 
-func (c *comparer) xattrs(e, carrier *tree.Entry, inode *ext4img.Inode) error {
+func (c *comparer) xattrs(e, carrier *tree.Entry, inode *ext4.Inode) error {
 	there, err := c.img.Xattrs(inode)
 	if err != nil {
 		return err
@@ -143,6 +142,19 @@ func (c *comparer) xattrs(e, carrier *tree.Entry, inode *ext4img.Inode) error {
 	return nil
 }
 
+// NoLinkText is what losses show of a name that should be a hardlink and is
+// not.
+const NoLinkText = "an inode of its own"
+
+// LinkText is a hardlink to e as losses show it.
+func LinkText(e *tree.Entry) string { return "a hardlink to /" + e.Path }
+
+// The reasons of losses that are ext4's or Linux's.
+const (
+	WhyTime   = "ext4 cannot hold this time"
+	WhyDevice = "Linux has no such device number"
+)
+
 // OwnerText is an owner as losses show it.
 func OwnerText(uid, gid uint32) string { return fmt.Sprintf("%d:%d", uid, gid) }
 
@@ -155,7 +167,8 @@ func DeviceText(major, minor uint32) string { return fmt.Sprintf("%d:%d", major,
 // TimeText is a time as losses show it, to the nanosecond.
 func TimeText(t tree.Time) string { return t.Time().Format(time.RFC3339Nano) }
 
-func typeText(e *tree.Entry) string {
+// TypeText is a type as losses show it, with a device's number.
+func TypeText(e *tree.Entry) string {
 	if ext4.IsDevice(e.Type) {
 		return e.Type.String() + " " + DeviceText(e.DevMajor, e.DevMinor)
 	}

@@ -39,10 +39,10 @@ type Job struct {
 }
 
 func newJob(ctx context.Context, req *sdk.Request, builder string, tools []string) (*Job, error) {
-	j := &Job{Req: req, builder: builder, label: req.Options.String(labelOption)}
+	j := &Job{Req: req, builder: builder}
 	var err error
-	if len(j.label) > maxLabel || strings.IndexByte(j.label, 0) >= 0 {
-		return nil, fmt.Errorf("check options: label %q is not at most %d bytes without NUL", j.label, maxLabel)
+	if j.label, err = Label(req); err != nil {
+		return nil, fmt.Errorf("check options: %w", err)
 	}
 	if j.Tools, err = e2fsprogs.Find(ctx, tools...); err != nil {
 		return nil, err
@@ -62,10 +62,25 @@ func newJob(ctx context.Context, req *sdk.Request, builder string, tools []strin
 	return j, nil
 }
 
-// uuid derives a UUID (RFC 9562, version 8) from what the image is made of.
-func (j *Job) uuid(purpose string) string {
-	sum := sha256.Sum256([]byte(strings.Join([]string{"banger ext4", purpose, j.builder, j.Req.TreeDigest, j.label}, "\x00")))
-	u := sum[:16]
+// Label returns the volume label that a request asks for.
+func Label(req *sdk.Request) (string, error) {
+	label := req.Options.String(labelOption)
+	if len(label) > maxLabel || strings.IndexByte(label, 0) >= 0 {
+		return "", fmt.Errorf("label %q is not at most %d bytes without NUL", label, maxLabel)
+	}
+	return label, nil
+}
+
+// UUID derives a UUID (RFC 9562, version 8) for a purpose from what the image
+// of req is made of by the named builder.
+func UUID(req *sdk.Request, purpose, builder string) [16]byte {
+	sum := sha256.Sum256([]byte(strings.Join([]string{"banger ext4", purpose, builder, req.TreeDigest, req.Options.String(labelOption)}, "\x00")))
+	u := [16]byte(sum[:])
 	u[6], u[8] = u[6]&0x0f|0x80, u[8]&0x3f|0x80
+	return u
+}
+
+func (j *Job) uuid(purpose string) string {
+	u := UUID(j.Req, purpose, j.builder)
 	return fmt.Sprintf("%x-%x-%x-%x-%x", u[:4], u[4:6], u[6:8], u[8:10], u[10:])
 }

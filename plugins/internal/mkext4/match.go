@@ -3,9 +3,8 @@ package mkext4
 import (
 	"context"
 	"fmt"
-	"sort"
 
-	"banger/plugins/internal/ext4img"
+	"banger/internal/ext4"
 	"banger/sdk/tree"
 )
 
@@ -25,15 +24,15 @@ type Match struct {
 
 // Place is a name's place in its directory.
 type Place struct {
-	Dir    ext4img.Inode
-	Dirent ext4img.Dirent
+	Dir    ext4.Inode
+	Dirent ext4.Dirent
 }
 
 // NewMatch reads all directories of img. It notes the places of t's hardlinks
 // and fails if the image has a name that the tree has not, or has one twice.
-func NewMatch(ctx context.Context, img *ext4img.Image, t *tree.Tree) (*Match, error) {
+func NewMatch(ctx context.Context, img *ext4.Image, t *tree.Tree) (*Match, error) {
 	m := &Match{Inodes: make([]uint32, len(t.Entries)), Places: make(map[int]Place)}
-	m.Inodes[0] = ext4img.RootInode
+	m.Inodes[0] = ext4.RootInode
 	for i := range t.Entries {
 		e := &t.Entries[i]
 		if e.Type != tree.Directory || m.Inodes[i] == 0 {
@@ -49,7 +48,7 @@ func NewMatch(ctx context.Context, img *ext4img.Image, t *tree.Tree) (*Match, er
 	return m, nil
 }
 
-func (m *Match) directory(img *ext4img.Image, t *tree.Tree, e *tree.Entry, inode uint32) error {
+func (m *Match) directory(img *ext4.Image, t *tree.Tree, e *tree.Entry, inode uint32) error {
 	dir, err := img.Inode(inode)
 	if err != nil {
 		return err
@@ -60,7 +59,7 @@ func (m *Match) directory(img *ext4img.Image, t *tree.Tree, e *tree.Entry, inode
 	}
 	for _, d := range names {
 		path := join(e.Path, d.Name)
-		i := Find(t, path)
+		i := t.Index(path)
 		switch {
 		case i < 0 && path == lostFound:
 			m.LostFound = true
@@ -82,16 +81,7 @@ func (m *Match) directory(img *ext4img.Image, t *tree.Tree, e *tree.Entry, inode
 // i: another one for a hardlink.
 func Target(t *tree.Tree, i int) int {
 	if t.Entries[i].Type == tree.Hardlink {
-		return Find(t, t.Entries[i].Target)
-	}
-	return i
-}
-
-// Find returns the index of the entry at path, or -1.
-func Find(t *tree.Tree, path string) int {
-	i := sort.Search(len(t.Entries), func(i int) bool { return t.Entries[i].Path >= path })
-	if i == len(t.Entries) || t.Entries[i].Path != path {
-		return -1
+		return t.Index(t.Entries[i].Target)
 	}
 	return i
 }

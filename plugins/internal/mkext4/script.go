@@ -8,9 +8,8 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"banger/internal/ext4"
 	"banger/plugins/internal/e2fsprogs"
-	"banger/plugins/internal/ext4"
-	"banger/plugins/internal/ext4img"
 	"banger/sdk"
 	"banger/sdk/tree"
 )
@@ -46,14 +45,14 @@ func (s *Script) Run(ctx context.Context) error {
 }
 
 // Number sets a field to want if it is not that.
-func (s *Script) Number(inode *ext4img.Inode, field string, have, want uint32) {
+func (s *Script) Number(inode *ext4.Inode, field string, have, want uint32) {
 	if have != want {
 		s.Set(inode.Number, field, want)
 	}
 }
 
 // Time sets a time, such as "mtime", to one that ext4 can hold.
-func (s *Script) Time(inode *ext4img.Inode, field string, have, want tree.Time) {
+func (s *Script) Time(inode *ext4.Inode, field string, have, want tree.Time) {
 	lo, extra := ext4.EncodeTime(want)
 	haveLo, haveExtra := ext4.EncodeTime(have)
 	s.Number(inode, field+"_lo", haveLo, lo)
@@ -62,8 +61,8 @@ func (s *Script) Time(inode *ext4img.Inode, field string, have, want tree.Time) 
 
 // Portable takes away what the host leaves in the image: flags that chattr(1)
 // has given the staged file. What libext2fs itself sets stays.
-func (s *Script) Portable(inode *ext4img.Inode) {
-	s.Number(inode, "flags", inode.Flags, inode.Flags&ext4img.FlagExtents)
+func (s *Script) Portable(inode *ext4.Inode) {
+	s.Number(inode, "flags", inode.Flags, inode.Flags&ext4.FlagExtents)
 }
 
 // PortableSuper does the same for the superblock: mke2fs notes there whether

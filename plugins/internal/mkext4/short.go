@@ -6,7 +6,7 @@ import (
 
 	"banger/internal/hint"
 	"banger/plugins/internal/e2fsprogs"
-	"banger/plugins/mkfs-e2fs/ext4size"
+	"banger/plugins/internal/ext4size"
 )
 
 // errShort is the error about an image with less free room than promised.

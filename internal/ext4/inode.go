@@ -1,15 +1,17 @@
-package ext4img
+package ext4
 
 import (
 	"encoding/binary"
 	"fmt"
 
-	"banger/plugins/internal/ext4"
 	"banger/sdk/tree"
 )
 
-// FlagExtents is the one inode flag that a fresh file or directory has.
-const FlagExtents = 0x80000
+// The flags of inodes (inodes.rst).
+const (
+	flagIndex   = 0x1000
+	FlagExtents = 0x80000 // the one flag of a fresh file or directory
+)
 
 // Inode is one inode's fields.
 type Inode struct {
@@ -30,11 +32,11 @@ type Inode struct {
 }
 
 // Type returns the inode's type, 0 for one that no tree has.
-func (i *Inode) Type() tree.Type { return ext4.TypeOf(i.Mode) }
+func (i *Inode) Type() tree.Type { return TypeOf(i.Mode) }
 
 // Device returns the number of a device.
 func (i *Inode) Device() (major, minor uint32) {
-	return ext4.DeviceOf(u32(i.block[:], 0), u32(i.block[:], 4))
+	return DeviceOf(u32(i.block[:], 0), u32(i.block[:], 4))
 }
 
 // Inode reads inode n.
@@ -43,12 +45,12 @@ func (m *Image) Inode(n uint32) (Inode, error) {
 		return Inode{}, fmt.Errorf("%w: inode %d of %d", ErrFormat, n, m.super.Inodes)
 	}
 	index := int64(n - 1)
-	at := index % m.super.inodesPerGroup * ext4.InodeSize
-	b, err := m.block(m.tables[index/m.super.inodesPerGroup] + uint64(at/ext4.BlockSize))
+	at := index % m.super.inodesPerGroup * InodeSize
+	b, err := m.block(m.tables[index/m.super.inodesPerGroup] + uint64(at/BlockSize))
 	if err != nil {
 		return Inode{}, fmt.Errorf("read inode %d: %w", n, err)
 	}
-	return parseInode(n, b[at%ext4.BlockSize:][:ext4.InodeSize]), nil
+	return parseInode(n, b[at%BlockSize:][:InodeSize]), nil
 }
 
 func parseInode(n uint32, b []byte) Inode {
@@ -65,15 +67,15 @@ func parseInode(n uint32, b []byte) Inode {
 		xattrBlock: uint64(u32(b, 0x68)) | uint64(u16(b, 0x76))<<32,
 	}
 	var atime, ctime, mtime, crtime, crtimeExtra uint32 // all but crtime: extra fields
-	if extra := int(u16(b, 0x80)); extra >= 16 && extra <= ext4.InodeSize-128-4 {
+	if extra := int(u16(b, 0x80)); extra >= 16 && extra <= InodeSize-128-4 {
 		ctime, mtime, atime = u32(b, 0x84), u32(b, 0x88), u32(b, 0x8c)
 		crtime, crtimeExtra = crtimeOf(b[:128+extra])
 		i.extra = append([]byte(nil), b[128+extra:]...)
 	}
-	i.ATime = ext4.DecodeTime(u32(b, 0x8), atime)
-	i.CTime = ext4.DecodeTime(u32(b, 0xc), ctime)
-	i.MTime = ext4.DecodeTime(u32(b, 0x10), mtime)
-	i.CRTime = ext4.DecodeTime(crtime, crtimeExtra)
+	i.ATime = DecodeTime(u32(b, 0x8), atime)
+	i.CTime = DecodeTime(u32(b, 0xc), ctime)
+	i.MTime = DecodeTime(u32(b, 0x10), mtime)
+	i.CRTime = DecodeTime(crtime, crtimeExtra)
 	return i
 }
 
@@ -95,10 +97,10 @@ func (m *Image) seedOf(i *Inode) uint32 {
 
 // Readlink returns a symlink's target.
 func (m *Image) Readlink(i *Inode) (string, error) {
-	if i.Size < 0 || i.Size >= ext4.BlockSize {
+	if i.Size < 0 || i.Size >= BlockSize {
 		return "", fmt.Errorf("%w: inode %d: symlink of %d bytes", ErrFormat, i.Number, i.Size)
 	}
-	if i.Size < ext4.FastSymlink && i.Flags&FlagExtents == 0 {
+	if i.Size < FastSymlink && i.Flags&FlagExtents == 0 {
 		return string(i.block[:i.Size]), nil
 	}
 	blocks, err := m.blocks(i, 1)

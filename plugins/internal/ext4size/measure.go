@@ -1,7 +1,7 @@
 package ext4size
 
 import (
-	"banger/plugins/internal/ext4"
+	"banger/internal/ext4"
 	"banger/sdk/tree"
 )
 
@@ -17,10 +17,13 @@ type Content struct {
 	WidestEntries int64
 }
 
-// reservedInodes are 1 to 10 and /lost+found.
-const reservedInodes = 11
+// reservedInodes are 1 to 10 and /lost+found, which mke2fs makes 16 KiB.
+const (
+	reservedInodes  = 11
+	lostFoundBlocks = 4
+)
 
-// Measure counts what t needs.
+// Measure counts what t needs in an image that mkfs.ext4 and debugfs make.
 func Measure(t *tree.Tree) Content {
 	m := measurer{dirs: make(map[string]*directory)}
 	for i := range t.Entries {
@@ -34,6 +37,7 @@ func Measure(t *tree.Tree) Content {
 		}
 	}
 	m.Inodes += reservedInodes
+	m.Blocks += lostFoundBlocks
 	return m.Content
 }
 

@@ -1,11 +1,10 @@
-package ext4img
+package ext4
 
 import (
 	"fmt"
 	"slices"
 	"strings"
 
-	"banger/plugins/internal/ext4"
 	"banger/sdk/tree"
 )
 
@@ -50,7 +49,7 @@ func appendXattrs(list []tree.Xattr, entries, values []byte) ([]tree.Xattr, erro
 			return nil, fmt.Errorf("%w: bad xattr entry", ErrFormat)
 		}
 		rest := string(entries[xattrEntry:][:entries[0]])
-		name, ok := ext4.XattrName(entries[1], rest)
+		name, ok := XattrName(entries[1], rest)
 		if !ok {
 			name = fmt.Sprintf("index %d.%s", entries[1], rest)
 		}
@@ -59,9 +58,9 @@ func appendXattrs(list []tree.Xattr, entries, values []byte) ([]tree.Xattr, erro
 			return nil, fmt.Errorf("%w: xattr %q has its value elsewhere", ErrFormat, name)
 		}
 		value := string(values[at : at+size])
-		if name == ext4.ACLAccess || name == ext4.ACLDefault {
+		if name == ACLAccess || name == ACLDefault {
 			var err error
-			if value, err = ext4.ACLFromDisk(value); err != nil {
+			if value, err = ACLFromDisk(value); err != nil {
 				return nil, fmt.Errorf("%w: xattr %q: %w", ErrFormat, name, err)
 			}
 		}

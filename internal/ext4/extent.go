@@ -1,9 +1,7 @@
-package ext4img
+package ext4
 
 import (
 	"fmt"
-
-	"banger/plugins/internal/ext4"
 )
 
 const (
@@ -48,7 +46,7 @@ func (m *Image) extents(list []uint64, b []byte, depth int, n int64) ([]uint64, 
 		if levels > 0 {
 			list, err = m.child(list, e, levels-1, n)
 		} else {
-			list, err = leaf(list, e, n)
+			list, err = leafRuns(list, e, n)
 		}
 		if err != nil {
 			return nil, err
@@ -63,14 +61,14 @@ func (m *Image) child(list []uint64, e []byte, depth int, n int64) ([]uint64, er
 		return nil, err
 	}
 	before := len(list)
-	list, err = m.extents(list, b[:ext4.BlockSize], depth, n)
+	list, err = m.extents(list, b[:BlockSize], depth, n)
 	if err == nil && len(list) == before {
 		err = fmt.Errorf("%w: empty extent node", ErrFormat)
 	}
 	return list, err
 }
 
-func leaf(list []uint64, e []byte, n int64) ([]uint64, error) {
+func leafRuns(list []uint64, e []byte, n int64) ([]uint64, error) {
 	length := int64(u16(e, 4))
 	if int64(u32(e, 0)) != int64(len(list)) || length == 0 || length > extentUnset || int64(len(list))+length > n {
 		return nil, fmt.Errorf("%w: bad extent", ErrFormat)

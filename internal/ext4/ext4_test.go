@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 	"pgregory.net/rapid"
 
-	"banger/plugins/internal/ext4"
+	"banger/internal/ext4"
 	"banger/sdk/tree"
 )
 

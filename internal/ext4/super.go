@@ -1,23 +1,14 @@
-package ext4img
+package ext4
 
 import (
 	"fmt"
 	"hash/crc32"
-
-	"banger/plugins/internal/ext4"
 )
 
 const (
 	superOffset = 1024
 	superSize   = 1024
 	superMagic  = 0xef53
-)
-
-// The feature bits that banger sets (EXT4-FACTS of mke2fs: Debian's default
-// set) or that change how the rest is read.
-const (
-	incompatWanted = 0x2 | 0x40 | 0x80 | 0x200 // filetype, extent, 64bit, flex_bg
-	roMetadataCsum = 0x400
 )
 
 // Super is what a superblock says.
@@ -47,11 +38,11 @@ func parseSuper(b []byte) (Super, error) {
 	switch {
 	case u16(b, 0x38) != superMagic:
 		return s, fmt.Errorf("%w: no ext4 magic", ErrFormat)
-	case u32(b, 0x18) != 2 || u16(b, 0x58) != ext4.InodeSize || u16(b, 0xfe) != groupSize:
+	case u32(b, 0x18) != 2 || u16(b, 0x58) != InodeSize || u16(b, 0xfe) != groupSize:
 		return s, fmt.Errorf("%w: other sizes of blocks, inodes or group descriptors", ErrFormat)
-	case incompat != incompatWanted || readOnly&roMetadataCsum == 0:
+	case incompat != incompatFiletype|incompatExtents|incompat64Bit|incompatFlexBG || readOnly&roMetadataCsum == 0:
 		return s, fmt.Errorf("%w: features %#x, %#x", ErrFormat, incompat, readOnly)
-	case s.Blocks <= 0 || s.Blocks > 1<<32 || s.perGroup != 8*ext4.BlockSize || s.inodesPerGroup <= 0 || s.inodesPerGroup > 8*ext4.BlockSize:
+	case s.Blocks <= 0 || s.Blocks > 1<<32 || s.perGroup != 8*BlockSize || s.inodesPerGroup <= 0 || s.inodesPerGroup > 8*BlockSize:
 		return s, fmt.Errorf("%w: %d blocks, groups of %d blocks and %d inodes", ErrFormat, s.Blocks, s.perGroup, s.inodesPerGroup)
 	}
 	return s, nil

@@ -9,15 +9,13 @@
 // check the bitmaps or replay a journal; e2fsck does.
 //
 // An Image is not safe for concurrent use.
-package ext4img
+package ext4
 
 import (
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
-
-	"banger/plugins/internal/ext4"
 )
 
 // ErrFormat is wrapped by every error about bytes that are not the ext4 that
@@ -38,7 +36,7 @@ type Image struct {
 	tables []uint64 // first block of each group's inode table
 
 	cached uint64 // the block in buf, 0 for none
-	buf    [ext4.BlockSize]byte
+	buf    [BlockSize]byte
 }
 
 // Open opens an image for reading.
@@ -78,7 +76,7 @@ func (m *Image) load() error {
 	if m.super, err = parseSuper(b[:]); err != nil {
 		return err
 	}
-	if m.super.Blocks > info.Size()/ext4.BlockSize {
+	if m.super.Blocks > info.Size()/BlockSize {
 		return fmt.Errorf("%w: %d blocks in a file of %d bytes", ErrFormat, m.super.Blocks, info.Size())
 	}
 	return m.loadGroups()
@@ -96,11 +94,11 @@ func (m *Image) loadGroups() error {
 	m.tables = make([]uint64, groups)
 	for g := range m.tables {
 		at := int64(g) * groupSize
-		b, err := m.block(uint64(1 + at/ext4.BlockSize))
+		b, err := m.block(uint64(1 + at/BlockSize))
 		if err != nil {
 			return fmt.Errorf("group descriptor %d: %w", g, err)
 		}
-		d := b[at%ext4.BlockSize:][:groupSize]
+		d := b[at%BlockSize:][:groupSize]
 		m.tables[g] = uint64(u32(d, 0x28))<<32 | uint64(u32(d, 0x8))
 	}
 	return nil
@@ -113,7 +111,7 @@ func (m *Image) block(n uint64) ([]byte, error) {
 	}
 	if m.cached != n {
 		m.cached = 0
-		if _, err := m.f.ReadAt(m.buf[:], int64(n)*ext4.BlockSize); err != nil {
+		if _, err := m.f.ReadAt(m.buf[:], int64(n)*BlockSize); err != nil {
 			return nil, fmt.Errorf("read block %d: %w", n, err)
 		}
 		m.cached = n

@@ -1,10 +1,8 @@
-package ext4img
+package ext4
 
 import (
 	"encoding/binary"
 	"fmt"
-
-	"banger/plugins/internal/ext4"
 )
 
 // direntHeader is the size of a directory entry without its name; direntTail
@@ -26,10 +24,10 @@ type Dirent struct {
 // ReadDir returns the names of a directory in their order on disk, without
 // "." and "..".
 func (m *Image) ReadDir(dir *Inode) ([]Dirent, error) {
-	if dir.Mode&ext4.TypeMask != ext4.TypeDir || dir.Size < 0 || dir.Size%ext4.BlockSize != 0 {
+	if dir.Mode&TypeMask != TypeDir || dir.Size < 0 || dir.Size%BlockSize != 0 {
 		return nil, fmt.Errorf("%w: inode %d is not a directory", ErrFormat, dir.Number)
 	}
-	blocks, err := m.blocks(dir, dir.Size/ext4.BlockSize)
+	blocks, err := m.blocks(dir, dir.Size/BlockSize)
 	if err != nil {
 		return nil, fmt.Errorf("read directory: %w", err)
 	}
@@ -99,7 +97,7 @@ func (m *Image) Relink(dir *Inode, d Dirent, name string, inode uint32) error {
 	copy(b[d.at+direntHeader:], name)
 	end := len(b) - direntTail
 	binary.LittleEndian.PutUint32(b[end+8:], checksum(m.seedOf(dir), b[:end]))
-	if _, err := m.f.WriteAt(b, int64(d.block)*ext4.BlockSize); err != nil {
+	if _, err := m.f.WriteAt(b, int64(d.block)*BlockSize); err != nil {
 		return fmt.Errorf("relink %q: %w", d.Name, err)
 	}
 	return nil

@@ -1,4 +1,4 @@
-package ext4img
+package ext4
 
 import (
 	"context"

@@ -1,10 +1,10 @@
 // Package ext4size plans how large an ext4 image must be for a tree, and how
 // many inodes it needs, before anything is written. It is pure.
 //
-// The plan is an upper bound for what mkfs.ext4 and debugfs make with banger's
-// features, within half a per mille and 64 blocks that are added for what
-// cannot be foreseen: where libext2fs fragments a file. So it may be wrong
-// for a filesystem filled to the brim; the builders check, and retry once.
+// The plan is an upper bound for what is made with banger's features, within
+// half a per mille and 64 blocks that are added for what cannot be foreseen:
+// where a file is fragmented. So it may be wrong for a filesystem filled to
+// the brim; the builders check, and retry once.
 package ext4size
 
 import (
@@ -25,9 +25,10 @@ var ErrSize = errors.New("size does not fit")
 
 // Plan is the shape of an image.
 type Plan struct {
-	Bytes   int64 // of the image file, a multiple of 4096
-	Inodes  int64 // to ask mkfs.ext4 for
-	Journal int64 // in MiB
+	Bytes    int64 // of the image file, a multiple of 4096
+	Inodes   int64 // to ask for
+	Journal  int64 // blocks of the journal
+	Reserved int64 // blocks that are only root's to fill
 	// Auto is set when Bytes was planned from the tree.
 	Auto bool
 	// FreeBlocks is the least room that the filesystem must have left, so
@@ -37,20 +38,25 @@ type Plan struct {
 	// tail of the image if that is too short for it to use.
 	Overhead int64
 	Content  Content
+
+	filesystem Filesystem
 }
 
 const mib = 1 << 20
 
-// New plans an image for t. Where want leaves it open, the image has the free
-// room that want says beyond t's content, is at least MinBytes large and a
+// New plans an image that mkfs.ext4 makes of t; see [Filesystem.Plan].
+func New(t *tree.Tree, want sdk.SizePlan) (Plan, error) { return mke2fs.Plan(Measure(t), want) }
+
+// Plan plans an image for c. Where want leaves it open, the image has the free
+// room that want says beyond the content, is at least MinBytes large and a
 // multiple of 1 MiB; and it has inodes for the content, a quarter more but at
 // least 2048 more, and one for each 16 KiB of free room. An image has 128 MiB
 // for each 32768 inodes, though most of them may be a hole. An exact size
 // that is not a multiple of 4096 is rounded up to one.
 //
 // Errors wrap ErrSize, say what would be enough, and have a hint.
-func New(t *tree.Tree, want sdk.SizePlan) (Plan, error) {
-	p := planner{content: Measure(t), want: want}
+func (f Filesystem) Plan(c Content, want sdk.SizePlan) (Plan, error) {
+	p := planner{Filesystem: f, content: c, want: want}
 	switch {
 	case want.Bytes < 0 || want.FreeBytes < 0 || want.FreePercent < 0 || want.Inodes < 0:
 		return Plan{}, fmt.Errorf("plan ext4: %w: a negative size", ErrSize)
@@ -66,6 +72,7 @@ func New(t *tree.Tree, want sdk.SizePlan) (Plan, error) {
 }
 
 type planner struct {
+	Filesystem
 	content Content
 	want    sdk.SizePlan
 }
@@ -134,7 +141,7 @@ func (p *planner) smallest(inodes, free int64) (int64, error) {
 		if blocks >= maxBlocks {
 			return 0, tooLarge()
 		}
-		l := newLayout(blocks, inodes)
+		l := p.layout(blocks, inodes)
 		missing := p.needed(blocks, free) + l.overhead - l.blocks
 		blocks += ceilDiv(max(missing, 1), step) * step
 	}
@@ -144,13 +151,13 @@ func (p *planner) smallest(inodes, free int64) (int64, error) {
 // fits reports whether a filesystem of blocks and inodes holds the content
 // and free blocks more.
 func (p *planner) fits(blocks, inodes, free int64) bool {
-	l := newLayout(blocks, inodes)
+	l := p.layout(blocks, inodes)
 	return l.ok && l.blocks-l.overhead >= p.needed(blocks, free)
 }
 
 // needed returns the blocks that the content and free blocks more take.
 func (p *planner) needed(blocks, free int64) int64 {
-	n := p.content.Blocks + slack(blocks) + free
+	n := p.content.Blocks + slack(blocks) + p.reserved(blocks) + free
 	if free > 0 {
 		n += kernelReserve(blocks)
 	}
@@ -167,12 +174,12 @@ func slack(blocks int64) int64 { return 64 + blocks/2000 }
 
 func (p *planner) plan(blocks, inodes, free int64, auto bool) Plan {
 	if free > 0 {
-		free += kernelReserve(blocks)
+		free += kernelReserve(blocks) + p.reserved(blocks)
 	}
-	l := newLayout(blocks, inodes)
+	l := p.layout(blocks, inodes)
 	return Plan{
-		Bytes: blocks * blockSize, Inodes: inodes, Journal: journalBlocks(blocks) * blockSize / mib,
-		Auto: auto, FreeBlocks: free, Overhead: l.overhead + blocks - l.blocks, Content: p.content,
+		Bytes: blocks * blockSize, Inodes: inodes, Journal: p.journal(l.blocks), Reserved: p.reserved(l.blocks),
+		Auto: auto, FreeBlocks: free, Overhead: l.overhead + blocks - l.blocks, Content: p.content, filesystem: p.Filesystem,
 	}
 }
 
@@ -188,8 +195,8 @@ func (p Plan) Larger(missing int64) Plan {
 	blocks += ceilDiv(missing+blocks/8, mib/blockSize)*(mib/blockSize) + 16*mib/blockSize
 	p.Bytes = blocks * blockSize
 	p.Inodes += p.Inodes / 8
-	p.Journal = journalBlocks(blocks) * blockSize / mib
-	l := newLayout(blocks, p.Inodes)
+	l := p.filesystem.layout(blocks, p.Inodes)
+	p.Journal, p.Reserved = p.filesystem.journal(l.blocks), p.filesystem.reserved(l.blocks)
 	p.Overhead = l.overhead + blocks - l.blocks
 	return p
 }

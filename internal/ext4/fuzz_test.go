@@ -1,4 +1,4 @@
-package ext4img
+package ext4
 
 import (
 	"encoding/binary"
@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"banger/internal/need"
-	"banger/plugins/internal/ext4"
 )
 
 // makeImage makes a small image with a directory, files, xattrs and symlinks.
@@ -63,10 +62,10 @@ func walk(path string) error {
 		if _, err := m.Xattrs(&i); err != nil {
 			return err
 		}
-		switch i.Mode & ext4.TypeMask {
-		case ext4.TypeDir:
+		switch i.Mode & TypeMask {
+		case TypeDir:
 			_, err = m.ReadDir(&i)
-		case ext4.TypeSymlink:
+		case TypeSymlink:
 			_, err = m.Readlink(&i)
 		}
 		if err != nil {

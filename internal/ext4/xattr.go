@@ -1,0 +1,149 @@
+package ext4
+
+import (
+	"strings"
+
+	"banger/sdk/tree"
+)
+
+// The two places for the xattrs of an inode: what is left of its 256 bytes
+// after the fields (32 of them beyond the classic 128), a magic number and a
+// final zero; and one block less its header and a final zero.
+const (
+	xattrInode = InodeSize - 128 - 32 - 4 - 4
+	xattrBlock = BlockSize - 32 - 4
+)
+
+// maxXattrName is XATTR_NAME_MAX, the longest name that the kernel shows.
+const maxXattrName = 255
+
+// ACLAccess and ACLDefault are the two xattrs whose form on disk differs from
+// what getxattr(2) shows.
+const (
+	ACLAccess  = "system.posix_acl_access"
+	ACLDefault = "system.posix_acl_default"
+)
+
+// xattrPrefixes are the names' beginnings that ext4 stores as a number.
+var xattrPrefixes = [...]struct {
+	index  uint8
+	prefix string
+	whole  bool // the prefix is all of the name
+}{
+	{1, "user.", false},
+	{2, ACLAccess, true},
+	{3, ACLDefault, true},
+	{4, "trusted.", false},
+	{6, "security.", false},
+}
+
+// XattrName returns the full name of an xattr that is stored as a number and
+// the rest of its name; not ok for a number that Linux does not show.
+func XattrName(index uint8, rest string) (name string, ok bool) {
+	for _, p := range xattrPrefixes {
+		if p.index == index && (rest == "") == p.whole {
+			return p.prefix + rest, true
+		}
+	}
+	return "", false
+}
+
+// xattrRest returns what is stored of a name.
+func xattrRest(name string) (index uint8, rest string, ok bool) {
+	for _, p := range xattrPrefixes {
+		if rest, ok = strings.CutPrefix(name, p.prefix); ok && (rest == "") == p.whole {
+			return p.index, rest, true
+		}
+	}
+	return 0, "", false
+}
+
+// LostXattr is one xattr of an entry that ext4 cannot hold.
+type LostXattr struct {
+	Name, Value, Why string
+}
+
+// XattrFit is what becomes of an entry's xattrs.
+type XattrFit struct {
+	Kept  []tree.Xattr // ACLs in the form that getxattr(2) will show
+	Lost  []LostXattr
+	Block bool // they take a block besides the inode
+}
+
+// FitXattrs decides which of e's xattrs its inode can hold. Like libext2fs,
+// it gives each in turn a place in the inode if there is room, else in the
+// block; what finds none is lost, and later ones may still fit.
+func FitXattrs(e *tree.Entry) XattrFit {
+	var fit XattrFit
+	for i, p := range placeXattrs(e) {
+		x := e.Xattrs[i]
+		if p.why != "" {
+			fit.Lost = append(fit.Lost, LostXattr{x.Name, x.Value, p.why})
+			continue
+		}
+		fit.Kept = append(fit.Kept, tree.Xattr{Name: x.Name, Value: p.shown})
+		fit.Block = fit.Block || p.block
+	}
+	return fit
+}
+
+// storedXattr is an xattr as it is stored, or why it is not.
+type storedXattr struct {
+	index uint8
+	rest  string // of the name
+	value string // in the form of the disk
+	shown string // as getxattr(2) will show it
+	block bool   // not in the inode
+	why   string
+}
+
+// placeXattrs returns a place for each of e's xattrs.
+func placeXattrs(e *tree.Entry) []storedXattr {
+	list := make([]storedXattr, len(e.Xattrs))
+	inode, block := xattrInode, xattrBlock
+	for i := range e.Xattrs {
+		s := storeXattr(e.Type, &e.Xattrs[i])
+		switch size := s.size(); {
+		case s.why != "":
+		case size <= inode:
+			inode -= size
+		case size <= block:
+			block -= size
+			s.block = true
+		default:
+			s.why = "the extended attributes of an ext4 inode have room for about 4 KiB"
+		}
+		list[i] = s
+	}
+	return list
+}
+
+// size is the room in bytes that the xattr takes.
+func (s *storedXattr) size() int { return xattrEntrySize(s.rest) + (len(s.value)+3)&^3 }
+
+func xattrEntrySize(rest string) int { return (xattrEntry + len(rest) + 3) &^ 3 }
+
+// storeXattr returns x as an inode of type t stores it.
+func storeXattr(t tree.Type, x *tree.Xattr) storedXattr {
+	index, rest, ok := xattrRest(x.Name)
+	s := storedXattr{index: index, rest: rest, value: x.Value, shown: x.Value}
+	switch {
+	case !ok:
+		s.why = "ext4 has no such namespace"
+	case len(x.Name) > maxXattrName || strings.IndexByte(x.Name, 0) >= 0:
+		s.why = "Linux takes names of at most 255 bytes"
+	case strings.HasPrefix(x.Name, "user.") && t != tree.Regular && t != tree.Directory:
+		s.why = "Linux has user xattrs on files and directories only"
+	case x.Name == ACLAccess && t == tree.Symlink, x.Name == ACLDefault && t != tree.Directory:
+		s.why = "a " + t.String() + " cannot have this ACL"
+	case x.Name == ACLAccess, x.Name == ACLDefault:
+		var err error
+		if s.value, err = aclToDisk(x.Value); err == nil {
+			s.shown, err = ACLFromDisk(s.value)
+		}
+		if err != nil {
+			s.why = "the value is " + err.Error()
+		}
+	}
+	return s
+}
