@@ -1,9 +1,15 @@
-// Package ext4 says what an ext4 filesystem with 4 KiB blocks, 256-byte
-// inodes and no ea_inode feature can hold of a tree, and how: times, device
-// numbers, extended attributes. It is pure: no I/O, nothing of e2fsprogs but
-// the order in which libext2fs fills the places for xattrs.
+// Package ext4 writes and reads ext4 filesystems in image files.
 //
-// The numbers come from the kernel's Documentation/filesystems/ext4.
+// A [Draft] and a [Plan] of it say for a tree what an image will hold and
+// where, before a byte of it is written; [Plan.Finish] writes all but the
+// contents of files, which go where [Plan.Bodies] says, in any order. An
+// [Image] reads what this package, mke2fs or the kernel has written. Time,
+// Device and FitXattrs say what ext4 can hold at all.
+//
+// What is written has 4 KiB blocks, 256-byte inodes, extents, and no ea_inode
+// feature. The layout of everything on disk is that of the kernel's
+// documentation, Documentation/filesystems/ext4, whose files the comments
+// name.
 package ext4
 
 import "banger/sdk/tree"

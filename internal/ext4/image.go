@@ -1,14 +1,3 @@
-// Package ext4img reads the metadata of an ext4 image that mke2fs has made:
-// inodes, directories, symlinks and xattrs, so that a builder can tell what
-// is really there from what it asked for. It can change a directory entry in
-// place, which debugfs cannot do for every name.
-//
-// It knows the one form that banger makes: 4 KiB blocks, 256-byte inodes,
-// 64-byte group descriptors, extents, linear directories, checksums. Anything
-// else is an error that wraps [ErrFormat]. It does not read file contents,
-// check the bitmaps or replay a journal; e2fsck does.
-//
-// An Image is not safe for concurrent use.
 package ext4
 
 import (
