@@ -35,7 +35,8 @@ PROTOC_GEN_GRPC := google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.6.2
 # $(call tool,PACKAGE@VERSION) is the tool's file.
 tool = $(TOOLS)/$(notdir $(1))
 
-BINARIES := bin/banger bin/banger-builder-e2fs bin/banger-builder-debugfs bin/banger-builder-squashfs bin/banger-builder-tar
+BINARIES := bin/banger bin/banger-builder-e2fs bin/banger-builder-debugfs bin/banger-builder-ext4 \
+	bin/banger-builder-squashfs bin/banger-builder-tar
 GOBUILD   = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false
 RACE     := $(if $(shell command -v $${CC:-gcc}),-race)
 
@@ -49,6 +50,7 @@ build: $(BINARIES) ## Build bin/banger and the standalone builders
 bin/banger:                 PACKAGE := ./cmd/banger
 bin/banger-builder-e2fs:    PACKAGE := ./plugins/mkfs-e2fs/cmd/banger-builder-e2fs
 bin/banger-builder-debugfs: PACKAGE := ./plugins/mkfs-debugfs/cmd/banger-builder-debugfs
+bin/banger-builder-ext4:    PACKAGE := ./plugins/mkfs-ext4/cmd/banger-builder-ext4
 bin/banger-builder-squashfs: PACKAGE := ./plugins/mkfs-squashfs/cmd/banger-builder-squashfs
 bin/banger-builder-tar:     PACKAGE := ./plugins/tar/cmd/banger-builder-tar
 $(BINARIES):

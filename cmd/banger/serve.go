@@ -5,6 +5,7 @@ import (
 
 	mkfsdebugfs "banger/plugins/mkfs-debugfs"
 	mkfse2fs "banger/plugins/mkfs-e2fs"
+	mkfsext4 "banger/plugins/mkfs-ext4"
 	mkfssquashfs "banger/plugins/mkfs-squashfs"
 	"banger/plugins/tar"
 	"banger/sdk"
@@ -15,6 +16,7 @@ import (
 var bundledBuilders = map[string]func() sdk.Builder{
 	"e2fs":     mkfse2fs.New,
 	"debugfs":  mkfsdebugfs.New,
+	"ext4":     mkfsext4.New,
 	"squashfs": mkfssquashfs.New,
 	"tar":      tar.New,
 }

@@ -47,7 +47,8 @@ func build() {
 		return
 	}
 	cmd := exec.CommandContext(context.Background(), "go", "build", "-o", dir+"/", "banger/cmd/banger",
-		"banger/plugins/mkfs-e2fs/cmd/banger-builder-e2fs", "banger/plugins/mkfs-debugfs/cmd/banger-builder-debugfs")
+		"banger/plugins/mkfs-e2fs/cmd/banger-builder-e2fs", "banger/plugins/mkfs-debugfs/cmd/banger-builder-debugfs",
+		"banger/plugins/mkfs-ext4/cmd/banger-builder-ext4")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		fail = "build banger: " + err.Error() + "\n" + string(out)
 	}

@@ -4,6 +4,7 @@ package treetest
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -28,7 +29,7 @@ const DiffID = "sha256:000000000000000000000000000000000000000000000000000000000
 func New(dir string) *Builder {
 	f, err := os.CreateTemp(dir, "pack-")
 	if err == nil {
-		err = os.Remove(f.Name())
+		err = errors.Join(f.Chmod(0o644), os.Remove(f.Name())) // others may open it by its descriptor
 	}
 	if err != nil {
 		panic(err)

@@ -32,6 +32,8 @@ func TestDemoBoots(t *testing.T) {
 		{builder: "e2fs"},
 		{builder: "debugfs", asRoot: true, faithful: true},
 		{builder: "debugfs", faithful: true},
+		{builder: "ext4", asRoot: true, faithful: true},
+		{builder: "ext4", faithful: true},
 	}
 	for _, test := range tests {
 		user := map[bool]string{true: "root", false: "ordinary user"}[test.asRoot]

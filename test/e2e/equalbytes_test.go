@@ -15,7 +15,7 @@ import (
 func TestEqualBytes(t *testing.T) {
 	need.Tool(t, "mkfs.ext4", "e2fsprogs")
 	image := alpine(t)
-	for _, builder := range []string{"e2fs", "debugfs"} {
+	for _, builder := range []string{"e2fs", "debugfs", "ext4"} {
 		t.Run(builder, func(t *testing.T) {
 			first := newBanger(t)
 			first.env = []string{"LC_ALL=C", "TZ=UTC"}
@@ -44,8 +44,10 @@ func TestEqualBytesForAllUsers(t *testing.T) {
 	user := newBanger(t)
 	root := newBanger(t)
 	root.root = true
-	if got, want := sha256File(t, root.build(t, "debugfs", image)), sha256File(t, user.build(t, "debugfs", image)); got != want {
-		t.Errorf("debugfs: sha256 %s as root, %s as an ordinary user", got, want)
+	for _, builder := range []string{"debugfs", "ext4"} {
+		if got, want := sha256File(t, root.build(t, builder, image)), sha256File(t, user.build(t, builder, image)); got != want {
+			t.Errorf("%s: sha256 %s as root, %s as an ordinary user", builder, got, want)
+		}
 	}
 }
 

@@ -131,7 +131,7 @@ func (f Fact) Check(root string) []string {
 	compare("owner", fmt.Sprintf("%d:%d", st.Uid, st.Gid), fmt.Sprintf("%d:%d", f.UID, f.GID))
 	compare("mtime", info.ModTime().UTC().Format(time.RFC3339Nano), f.MTime.UTC().Format(time.RFC3339Nano))
 	if f.Links > 0 {
-		compare("links", strconv.FormatUint(st.Nlink, 10), strconv.FormatUint(f.Links, 10))
+		compare("links", fmt.Sprint(st.Nlink), strconv.FormatUint(f.Links, 10))
 	}
 	if st.Mode&syscall.S_IFMT == syscall.S_IFLNK {
 		target, _ := os.Readlink(name)

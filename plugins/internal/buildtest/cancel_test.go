@@ -29,7 +29,7 @@ func fakeTool(t *testing.T, name, script string) {
 
 // TestCancel: a build ends with its context, and what it started with it.
 func TestCancel(t *testing.T) {
-	for name := range builders {
+	for _, name := range withTools {
 		for _, tool := range []string{"mkfs.ext4", "debugfs"} {
 			t.Run(name+" "+tool, func(t *testing.T) {
 				pidFile := filepath.Join(t.TempDir(), "pid")
@@ -126,7 +126,7 @@ func TestWrongDirectory(t *testing.T) {
 		"longer": {func(d string) error { return os.WriteFile(d+"/a", []byte("longer"), 0o600) }, "it has 6 bytes there, not 1"},
 		"other":  {func(d string) error { return errors.Join(os.Remove(d+"/a"), os.Mkdir(d+"/a", 0o700)) }, "not that of a file"},
 	} {
-		for builder := range builders {
+		for _, builder := range withTools {
 			t.Run(name+" "+builder, func(t *testing.T) {
 				b := newTree(t)
 				b.File("a", "a")

@@ -121,6 +121,7 @@ func xattrs(b *treetest.Builder) {
 		{"large", []tree.Xattr{{Name: "user.large", Value: big}}},
 		{"both", []tree.Xattr{{Name: "security.a", Value: "in the inode"}, {Name: "user.large", Value: big}}},
 		{"names", []tree.Xattr{{Name: "user. sp ace\t", Value: "1"}, {Name: `user."quoted"`, Value: "2"}, {Name: "user.#", Value: "3"}, {Name: "user.\xff", Value: "4"}}},
+		{"raw names", []tree.Xattr{{Name: "user.\xe4\xff", Value: strings.Repeat("r", 200)}, {Name: "user.\xfe", Value: strings.Repeat("s", 300)}}},
 		{"many", []tree.Xattr{{Name: "trusted.t", Value: "t"}, {Name: "user.1", Value: strings.Repeat("1", 50)}, {Name: "user.2", Value: strings.Repeat("2", 50)}, {Name: "user." + strings.Repeat("n", 250), Value: "3"}}},
 	} {
 		b.Content(tree.Entry{Path: "xattrs/" + f.name, Mode: 0o750, Xattrs: f.list}, f.name)

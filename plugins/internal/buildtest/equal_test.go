@@ -18,31 +18,34 @@ var hostile = []string{
 	"MKE2FS_CONFIG=/nonexistent", "E2FSCK_CONFIG=/nonexistent", "MKE2FS_FIRST_META_BG=1", "E2FSPROGS_LIBMAGIC_SUPPRESS=1",
 }
 
-// TestDebugfsBytes: the same bytes for root and for nobody, whatever the
+// TestSameBytes: the same bytes for root and for nobody, whatever the
 // directory and its filesystem, the environment, the umask and the second.
-func TestDebugfsBytes(t *testing.T) {
+func TestSameBytes(t *testing.T) {
 	b := newTree(t)
 	everything(b)
 	want, packs := b.Tree()
-	first := build(t, job{builder: "debugfs", tree: want, packs: packs})
-	sum := sha(t, first.image)
-	start := time.Now().Unix()
-	for time.Now().Unix() == start {
-		time.Sleep(10 * time.Millisecond)
+	for name := range exact {
+		t.Run(name, func(t *testing.T) {
+			sum := sha(t, build(t, job{builder: name, tree: want, packs: packs}).image)
+			start := time.Now().Unix()
+			for time.Now().Unix() == start {
+				time.Sleep(10 * time.Millisecond)
+			}
+			same := func(how, image string) {
+				if got := sha(t, image); got != sum {
+					t.Errorf("%s: sha256 %s, not %s", how, got, sum)
+				}
+			}
+			same("nobody", buildAsNobody(t, name, 0o077, want, packs, hostile...).image)
+			same("nobody, open umask", buildAsNobody(t, name, 0, want, packs).image)
+			same("in memory", build(t, job{builder: name, dir: memoryDir(t), tree: want, packs: packs}).image)
+			for _, e := range hostile {
+				name, value, _ := strings.Cut(e, "=")
+				t.Setenv(name, value)
+			}
+			same("spoilt", build(t, job{builder: name, tree: want, packs: packs, spoil: spoil(t)}).image)
+		})
 	}
-	same := func(name, image string) {
-		if got := sha(t, image); got != sum {
-			t.Errorf("%s: sha256 %s, not %s", name, got, sum)
-		}
-	}
-	same("nobody", buildAsNobody(t, "debugfs", 0o077, want, packs, hostile...).image)
-	same("nobody, open umask", buildAsNobody(t, "debugfs", 0, want, packs).image)
-	same("in memory", build(t, job{builder: "debugfs", dir: memoryDir(t), tree: want, packs: packs}).image)
-	for _, e := range hostile {
-		name, value, _ := strings.Cut(e, "=")
-		t.Setenv(name, value)
-	}
-	same("spoilt", build(t, job{builder: "debugfs", tree: want, packs: packs, spoil: spoil(t)}).image)
 }
 
 // TestE2fsBytes: the same bytes from the same user, whatever else differs.

@@ -5,11 +5,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -20,11 +22,15 @@ import (
 	"banger/internal/treetest"
 	mkfsdebugfs "banger/plugins/mkfs-debugfs"
 	mkfse2fs "banger/plugins/mkfs-e2fs"
+	mkfsext4 "banger/plugins/mkfs-ext4"
 	"banger/sdk"
 	"banger/sdk/tree"
 )
 
-var builders = map[string]sdk.Builder{"e2fs": mkfse2fs.New(), "debugfs": mkfsdebugfs.New()}
+var builders = map[string]sdk.Builder{"e2fs": mkfse2fs.New(), "debugfs": mkfsdebugfs.New(), "ext4": mkfsext4.New()}
+
+// withTools are the builders that run e2fsprogs on a staged directory.
+var withTools = []string{"e2fs", "debugfs"}
 
 // events keeps what a builder says.
 type events struct {
@@ -61,14 +67,15 @@ type job struct {
 	builder string
 	dir     string // a new or empty directory for everything
 	tree    *tree.Tree
-	packs   tree.Packs
+	packs   *treetest.Packs
 	size    sdk.SizePlan
 	options sdk.Options
 	spoil   func(staged string) // changes the staged directory
 	output  string              // "" for one in dir
 }
 
-// run stages and builds as a host does.
+// run builds as a host does, with a staged directory for the builders that
+// want one.
 func run(ctx context.Context, j job) (built, error) {
 	b := builders[j.builder]
 	d, err := b.Describe(ctx)
@@ -96,22 +103,34 @@ func run(ctx context.Context, j job) (built, error) {
 	if req.TreeDigest, err = writeTree(req.TreePath, j.tree); err != nil {
 		return built{}, err
 	}
-	losses, err := stage.Dir(ctx, j.tree, j.packs, req.Dir, d.Staging, nil)
-	if err != nil {
+	if d.Input == sdk.InputTree {
+		for range j.tree.Layers {
+			req.PackPaths = append(req.PackPaths, fmt.Sprintf("/proc/self/fd/%d", j.packs.File.Fd()))
+		}
+	} else if err := stageFor(ctx, j, req, d.Staging); err != nil {
 		return built{}, err
+	}
+	err = errors.Join(b.Build(ctx, req), req.Close())
+	runtime.KeepAlive(j.packs) // what PackPaths name
+	return built{req.Output, e.losses, e.warned}, err
+}
+
+func stageFor(ctx context.Context, j job, req *sdk.Request, how sdk.Staging) error {
+	losses, err := stage.Dir(ctx, j.tree, j.packs, req.Dir, how, nil)
+	if err != nil {
+		return err
 	}
 	var buf bytes.Buffer
 	if err := sdk.WriteLosses(&buf, losses); err != nil {
-		return built{}, err
+		return err
 	}
 	if err := os.WriteFile(req.StagingLossesPath, buf.Bytes(), 0o600); err != nil {
-		return built{}, err
+		return err
 	}
 	if j.spoil != nil {
 		j.spoil(req.Dir)
 	}
-	err = b.Build(ctx, req)
-	return built{req.Output, e.losses, e.warned}, err
+	return nil
 }
 
 func writeTree(path string, t *tree.Tree) (digest string, err error) {

@@ -41,6 +41,16 @@ func TestPlansHold(t *testing.T) {
 		{"long symlinks", "debugfs", longSymlinks, nil},
 		{"fragments", "e2fs", fragments, nil},
 		{"dense", "e2fs", dense, nil},
+		{"empty", "ext4", func(*treetest.Builder) {}, nil},
+		{"everything", "ext4", everything, nil},
+		{"100 000 tiny files", "ext4", nil, tinyFiles(100_000)},
+		{"over 2 GiB, sparse", "ext4", large, nil},
+		{"1000 hardlinks", "ext4", hardlinks, nil},
+		{"xattrs", "ext4", manyXattrs, nil},
+		{"deep", "ext4", deep, nil},
+		{"long symlinks", "ext4", longSymlinks, nil},
+		{"fragments", "ext4", fragments, nil},
+		{"dense", "ext4", dense, nil},
 	} {
 		t.Run(c.name+" "+c.builder, func(t *testing.T) {
 			want, packs := tiny(t, c.tiny)
@@ -49,10 +59,7 @@ func TestPlansHold(t *testing.T) {
 				c.fill(b)
 				want, packs = b.Tree()
 			}
-			plan, err := ext4size.New(want, sdk.SizePlan{})
-			if err != nil {
-				t.Fatal(err)
-			}
+			plan := planOf(t, c.builder, want)
 			got := build(t, job{builder: c.builder, dir: memoryDir(t), tree: want, packs: packs})
 			if len(got.warned) > 0 {
 				t.Errorf("warned: %q", got.warned)
@@ -69,6 +76,24 @@ func TestPlansHold(t *testing.T) {
 			}
 		})
 	}
+}
+
+// planOf returns the plan of an image as its builder makes it.
+func planOf(t *testing.T, builder string, want *tree.Tree) ext4size.Plan {
+	t.Helper()
+	content := ext4size.Measure(want)
+	if builder == "ext4" {
+		d, err := ext4.NewDraft(want, ext4.Options{Features: ext4.AllFeatures, LostFound: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		content.Blocks, content.Inodes = d.Content()
+	}
+	plan, err := ext4size.Filesystem{Features: ext4.AllFeatures, Journal: ext4size.DefaultJournal}.Plan(content, sdk.SizePlan{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plan
 }
 
 func superOf(t *testing.T, image string) ext4.Super {
@@ -182,17 +207,21 @@ func TestFreeRoom(t *testing.T) {
 	b := newTree(t)
 	dense(b)
 	want, packs := b.Tree()
-	for name, c := range map[string]struct {
-		size sdk.SizePlan
-		room uint64
+	for _, c := range []struct {
+		name, builder string
+		size          sdk.SizePlan
+		room          uint64
 	}{
-		"20 percent": {sdk.SizePlan{FreePercent: 20}, 90 << 20 / 5},
-		"300 MiB":    {sdk.SizePlan{FreeBytes: 300 << 20}, 300 << 20},
-		"exact":      {sdk.SizePlan{Bytes: 1<<30 + 4097, Inodes: 5000}, 800 << 20},
+		{"20 percent", "e2fs", sdk.SizePlan{FreePercent: 20}, 90 << 20 / 5},
+		{"300 MiB", "e2fs", sdk.SizePlan{FreeBytes: 300 << 20}, 300 << 20},
+		{"exact", "e2fs", sdk.SizePlan{Bytes: 1<<30 + 4097, Inodes: 5000}, 800 << 20},
+		{"20 percent", "ext4", sdk.SizePlan{FreePercent: 20}, 90 << 20 / 5},
+		{"300 MiB", "ext4", sdk.SizePlan{FreeBytes: 300 << 20}, 300 << 20},
+		{"exact", "ext4", sdk.SizePlan{Bytes: 1<<30 + 4097, Inodes: 5000}, 800 << 20},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(c.name+" "+c.builder, func(t *testing.T) {
 			need.Root(t)
-			got := build(t, job{builder: "e2fs", tree: want, packs: packs, size: c.size})
+			got := build(t, job{builder: c.builder, tree: want, packs: packs, size: c.size})
 			var fs unix.Statfs_t
 			if err := unix.Statfs(mount(t, got.image), &fs); err != nil {
 				t.Fatal(err)
@@ -279,7 +308,7 @@ func TestDiskFull(t *testing.T) {
 	dense(b)
 	want, packs := b.Tree()
 	for name := range builders {
-		_, err := run(t.Context(), job{builder: name, dir: t.TempDir(), output: dir + "/image", tree: want, packs: packs})
+		_, err := run(t.Context(), job{builder: name, dir: t.TempDir(), output: dir + "/" + name, tree: want, packs: packs})
 		if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), dir) {
 			t.Errorf("%s: %v", name, err)
 		}
