@@ -1,8 +1,6 @@
 package ext4
 
-import (
-	"fmt"
-)
+import "fmt"
 
 const (
 	extentMagic = 0xf30a
@@ -11,71 +9,89 @@ const (
 	extentUnset = 1 << 15
 )
 
-// blocks returns the n blocks of a directory or a symlink in their order;
-// neither has holes.
-func (m *Image) blocks(i *Inode, n int64) ([]uint64, error) {
-	if n > m.super.Blocks {
-		return nil, fmt.Errorf("%w: inode %d has %d blocks", ErrFormat, i.Number, n)
-	}
-	if i.Flags&FlagExtents == 0 {
-		return nil, fmt.Errorf("%w: inode %d has no extents", ErrFormat, i.Number)
-	}
-	var list []uint64
-	list, err := m.extents(list, i.block[:], extentDepth, n)
-	if err != nil {
-		return nil, fmt.Errorf("inode %d: %w", i.Number, err)
-	}
-	if int64(len(list)) != n {
-		return nil, fmt.Errorf("%w: inode %d has %d blocks, not %d", ErrFormat, i.Number, len(list), n)
-	}
-	return list, nil
+// fileRun is blocks of a file: length from logical on lie at block on. Those
+// of an unwritten run read as zeros.
+type fileRun struct {
+	logical, length, block uint64
+	unwritten              bool
 }
 
-// extents appends to list, which may reach n blocks, what the node b maps.
-func (m *Image) extents(list []uint64, b []byte, depth int, n int64) ([]uint64, error) {
+// eachRun calls do for the runs of an inode in the order of the file. What
+// lies between them are holes.
+func (m *Image) eachRun(i *Inode, do func(fileRun) error) error {
+	if i.Flags&FlagExtents == 0 {
+		return fmt.Errorf("%w: inode %d has no extents", ErrFormat, i.Number)
+	}
+	w := extentWalk{Image: m, inode: i, do: do}
+	if err := w.node(i.block[:], extentDepth); err != nil {
+		return fmt.Errorf("inode %d: %w", i.Number, err)
+	}
+	return nil
+}
+
+// extentWalk goes through an extent tree. Since runs must ascend, no node
+// counts twice and the walk ends.
+type extentWalk struct {
+	*Image
+	inode *Inode
+	do    func(fileRun) error
+	next  uint64 // the least logical block that may come
+}
+
+// node goes through a node whose bytes are b (ifork.rst, "Extent Tree").
+func (w *extentWalk) node(b []byte, depth int) error {
 	entries, levels := int(u16(b, 2)), int(u16(b, 6))
 	if u16(b, 0) != extentMagic || (entries+1)*extentSize > len(b) || levels > depth {
-		return nil, fmt.Errorf("%w: bad extent node", ErrFormat)
+		return fmt.Errorf("%w: bad extent node", ErrFormat)
 	}
-	if levels > 0 {
-		b = append([]byte(nil), b[:(entries+1)*extentSize]...) // the children use the buffer
-	}
-	for k := 1; k <= entries; k++ {
-		e := b[k*extentSize:][:extentSize]
+	list := append([]byte(nil), b[extentSize:][:entries*extentSize]...) // do and the children use the buffer
+	for ; len(list) > 0; list = list[extentSize:] {
 		var err error
 		if levels > 0 {
-			list, err = m.child(list, e, levels-1, n)
+			err = w.child(list[:extentSize], levels-1)
 		} else {
-			list, err = leafRuns(list, e, n)
+			err = w.leaf(list[:extentSize])
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return list, nil
+	return nil
 }
 
-func (m *Image) child(list []uint64, e []byte, depth int, n int64) ([]uint64, error) {
-	b, err := m.block(uint64(u32(e, 4)) | uint64(u16(e, 8))<<32)
+func (w *extentWalk) child(e []byte, depth int) error {
+	n := uint64(u32(e, 4)) | uint64(u16(e, 8))<<32
+	b, err := w.block(n)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	before := len(list)
-	list, err = m.extents(list, b[:BlockSize], depth, n)
-	if err == nil && len(list) == before {
-		err = fmt.Errorf("%w: empty extent node", ErrFormat)
+	if entries := int(u16(b, 2)); w.super.csum {
+		tail := extentSize * (1 + int(u16(b, 4)))
+		if entries > int(u16(b, 4)) || tail+4 > len(b) || checksum(w.super.inodeSeed(w.inode.Number, w.inode.generation), b[:tail]) != u32(b, tail) {
+			return fmt.Errorf("%w: extent block %d: wrong checksum", ErrFormat, n)
+		}
 	}
-	return list, err
+	before := w.next
+	if err := w.node(b, depth); err != nil {
+		return err
+	}
+	if w.next == before {
+		return fmt.Errorf("%w: empty extent node", ErrFormat)
+	}
+	return nil
 }
 
-func leafRuns(list []uint64, e []byte, n int64) ([]uint64, error) {
-	length := int64(u16(e, 4))
-	if int64(u32(e, 0)) != int64(len(list)) || length == 0 || length > extentUnset || int64(len(list))+length > n {
-		return nil, fmt.Errorf("%w: bad extent", ErrFormat)
+func (w *extentWalk) leaf(e []byte) error {
+	r := fileRun{logical: uint64(u32(e, 0)), length: uint64(u16(e, 4)), block: uint64(u32(e, 8)) | uint64(u16(e, 6))<<32}
+	if r.length > extentUnset {
+		r.length, r.unwritten = r.length-extentUnset, true
 	}
-	first := uint64(u32(e, 8)) | uint64(u16(e, 6))<<32
-	for k := range uint64(length) {
-		list = append(list, first+k)
+	switch {
+	case r.logical < w.next || r.length == 0 || r.logical+r.length > 1<<32:
+		return fmt.Errorf("%w: bad extent", ErrFormat)
+	case r.block == 0 || r.block+r.length > uint64(w.super.Blocks):
+		return fmt.Errorf("%w: extent of blocks %d to %d of %d", ErrFormat, r.block, r.block+r.length-1, w.super.Blocks)
 	}
-	return list, nil
+	w.next = r.logical + r.length
+	return w.do(r)
 }

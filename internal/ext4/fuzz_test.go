@@ -1,14 +1,20 @@
 package ext4
 
 import (
+	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"banger/internal/need"
+	"banger/internal/treetest"
+	"banger/sdk/tree"
 )
 
 // makeImage makes a small image with a directory, files, xattrs and symlinks.
@@ -47,55 +53,57 @@ func make8(n int) []byte {
 	return b
 }
 
-// walk reads all that an image has, and returns the first error.
-func walk(path string) error {
-	m, err := Open(path)
-	if err != nil {
-		return err
+// fuzzTree has something of each form that is read: an index, an extent tree
+// with blocks, xattrs in both places, both kinds of symlinks.
+func fuzzTree(f *testing.F) (*tree.Tree, *treetest.Packs) {
+	b := treetest.New(f.TempDir())
+	b.Dir("d")
+	for i := range 60 {
+		b.File(fmt.Sprintf("d/%02d%s", i, strings.Repeat("n", 100)), "x")
 	}
-	defer m.Close()
-	for n := uint32(1); n <= 32; n++ {
-		i, err := m.Inode(n)
-		if err != nil {
-			return err
-		}
-		if _, err := m.Xattrs(&i); err != nil {
-			return err
-		}
-		switch i.Mode & TypeMask {
-		case TypeDir:
-			_, err = m.ReadDir(&i)
-		case TypeSymlink:
-			_, err = m.Readlink(&i)
-		}
-		if err != nil {
-			return err
-		}
+	var pieces []treetest.Piece
+	for i := range int64(9) {
+		pieces = append(pieces, treetest.Piece{Offset: i * 3 * BlockSize, Data: "piece"})
 	}
-	return nil
+	b.Sparse(tree.Entry{Path: "pieces", Mode: 0o644}, 30*BlockSize, pieces...)
+	b.Add(tree.Entry{Path: "short", Type: tree.Symlink, Target: "t"})
+	b.Add(tree.Entry{Path: "long", Type: tree.Symlink, Target: strings.Repeat("t", 100)})
+	b.Content(tree.Entry{Path: "x", Xattrs: []tree.Xattr{{Name: "user.a", Value: "a"}, {Name: "user.b", Value: strings.Repeat("b", 900)}}}, "x")
+	b.Link("y", "x")
+	return b.Tree()
 }
 
-// FuzzImage overwrites bytes of an image: five bytes of input are an offset
-// and a value.
+// FuzzImage overwrites bytes of an image without checksums: five bytes of
+// input are an offset in its used blocks and a value.
 func FuzzImage(f *testing.F) {
-	image := makeImage(f)
+	want, packs := fuzzTree(f)
+	image := filepath.Join(f.TempDir(), "image")
+	writeImage(f, image, want, packs, Options{Features: DirIndex}, Size{Blocks: 512, Inodes: 96})
 	base, err := os.ReadFile(image)
 	if err != nil {
 		f.Fatal(err)
+	}
+	var used []int64 // offsets of blocks
+	for at := int64(0); at < int64(len(base)); at += BlockSize {
+		if !bytes.Equal(base[at:at+BlockSize], make([]byte, BlockSize)) {
+			used = append(used, at)
+		}
 	}
 	file, err := os.OpenFile(image, os.O_RDWR, 0)
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Cleanup(func() { _ = file.Close() })
-	patch := func(at uint32, v byte) []byte { return append(binary.LittleEndian.AppendUint32(nil, at), v) }
 	f.Add([]byte{})
-	f.Add(patch(superOffset+0x18, 3))
-	f.Add(patch(superOffset+0x28, 0))
-	f.Add(patch(4096+8, 0xff))
+	for block := range used {
+		for _, at := range []int{0, 2, 4, 6, 8, 12, 40, 44, 48, 1024 + 0x18, 1024 + 0x28, 1024 + 0x58, 2000, 4090} {
+			f.Add(append(le.AppendUint32(nil, uint32(block*BlockSize+at)), 0xff))
+		}
+	}
 	f.Fuzz(func(t *testing.T, input []byte) {
 		for rest := input; len(rest) >= 5; rest = rest[5:] {
-			at := int64(binary.LittleEndian.Uint32(rest)) % int64(len(base))
+			at := int64(le.Uint32(rest)) % (int64(len(used)) * BlockSize)
+			at = used[at/BlockSize] + at%BlockSize
 			if _, err := file.WriteAt(rest[4:5], at); err != nil {
 				t.Fatal(err)
 			}
@@ -105,32 +113,45 @@ func FuzzImage(f *testing.F) {
 				}
 			}()
 		}
-		if err := walk(image); err != nil && !errors.Is(err, ErrFormat) {
+		if err := readAll(t.Context(), image); err != nil && !errors.Is(err, ErrFormat) {
 			t.Errorf("got %v", err)
 		}
 	})
+}
+
+// readAll reads all of an image but files that claim to be larger than it.
+func readAll(ctx context.Context, path string) error {
+	m, err := Open(path)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	for n := uint32(1); n <= uint32(m.super.Inodes) && n < 200; n++ {
+		if i, err := m.Inode(n); err == nil && i.Size > 1<<24 {
+			return nil
+		}
+	}
+	_, err = m.ReadTree(ctx)
+	return err
 }
 
 func FuzzDirents(f *testing.F) {
 	f.Add(dirBlock("a", "bc"))
 	f.Add(make([]byte, 24))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if len(b) < direntTail {
-			return
-		}
 		list, err := appendDirents(nil, b, 1)
 		if err != nil && !errors.Is(err, ErrFormat) {
 			t.Errorf("got %v", err)
 		}
 		for _, d := range list {
-			if d.at+direntHeader+len(d.Name) > len(b)-direntTail {
-				t.Errorf("%q ends in the tail", d.Name)
+			if d.at+direntHeader+len(d.Name) > len(b) {
+				t.Errorf("%q ends beyond the block", d.Name)
 			}
 		}
 	})
 }
 
-// dirBlock makes a small directory block without its tail's content.
+// dirBlock makes a small directory block without its tail.
 func dirBlock(names ...string) []byte {
 	var b []byte
 	for i, n := range names {
@@ -142,7 +163,7 @@ func dirBlock(names ...string) []byte {
 		copy(e[direntHeader:], n)
 		b = append(b, e...)
 	}
-	return append(b, make([]byte, direntTail)...)
+	return b
 }
 
 func FuzzXattrs(f *testing.F) {

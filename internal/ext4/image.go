@@ -1,15 +1,14 @@
 package ext4
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
 )
 
-// ErrFormat is wrapped by every error about bytes that are not the ext4 that
-// banger makes.
-var ErrFormat = errors.New("not an ext4 image as banger makes it")
+// ErrFormat is wrapped by every error about bytes that are not an ext4
+// filesystem that this package reads.
+var ErrFormat = errors.New("not an ext4 filesystem that can be read")
 
 // RootInode is the number of the root directory, LostFoundInode that of the
 // /lost+found that mke2fs makes.
@@ -18,14 +17,25 @@ const (
 	LostFoundInode = 11
 )
 
-// Image is an open image.
+// Image is an open image. It reads filesystems with blocks of 1 to 4 KiB,
+// with or without checksums, whose files and directories are mapped by
+// extents; no meta_bg, inline_data or ea_inode. It trusts nothing: what it
+// reads is bounded by the size of the image, checksums are checked where
+// there are any, and nonsense is an error that wraps [ErrFormat]. It does not
+// look at bitmaps; e2fsck does.
+//
+// An Image is not safe for concurrent use.
 type Image struct {
-	f      *os.File
-	super  Super
-	tables []uint64 // first block of each group's inode table
+	f     *os.File
+	super Super
 
-	cached uint64 // the block in buf, 0 for none
-	buf    [BlockSize]byte
+	groups, inodes, other cachedBlock
+}
+
+// cachedBlock is a block as it was read last.
+type cachedBlock struct {
+	n   uint64 // 0 for none
+	buf []byte
 }
 
 // Open opens an image for reading.
@@ -58,55 +68,65 @@ func (m *Image) load() error {
 	if err != nil {
 		return err
 	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%w: not a regular file", ErrFormat)
+	}
 	var b [superSize]byte
-	if _, err := m.f.ReadAt(b[:], superOffset); err != nil {
-		return fmt.Errorf("superblock: %w", err)
+	if n, err := m.f.ReadAt(b[:], superOffset); n < len(b) {
+		return fmt.Errorf("%w: superblock: %w", ErrFormat, err)
 	}
 	if m.super, err = parseSuper(b[:]); err != nil {
 		return err
 	}
-	if m.super.Blocks > info.Size()/BlockSize {
+	if m.super.Blocks > info.Size()/int64(m.super.BlockSize) {
 		return fmt.Errorf("%w: %d blocks in a file of %d bytes", ErrFormat, m.super.Blocks, info.Size())
-	}
-	return m.loadGroups()
-}
-
-// groupSize is the size of a group descriptor with the 64bit feature.
-const groupSize = 64
-
-// loadGroups reads the group descriptors, which begin in block 1.
-func (m *Image) loadGroups() error {
-	groups := (m.super.Blocks + m.super.perGroup - 1) / m.super.perGroup
-	if groups*m.super.inodesPerGroup < m.super.Inodes {
-		return fmt.Errorf("%w: %d inodes in %d groups", ErrFormat, m.super.Inodes, groups)
-	}
-	m.tables = make([]uint64, groups)
-	for g := range m.tables {
-		at := int64(g) * groupSize
-		b, err := m.block(uint64(1 + at/BlockSize))
-		if err != nil {
-			return fmt.Errorf("group descriptor %d: %w", g, err)
-		}
-		d := b[at%BlockSize:][:groupSize]
-		m.tables[g] = uint64(u32(d, 0x28))<<32 | uint64(u32(d, 0x8))
 	}
 	return nil
 }
 
 // block returns block n. The bytes are valid until the next call.
-func (m *Image) block(n uint64) ([]byte, error) {
+func (m *Image) block(n uint64) ([]byte, error) { return m.cached(&m.other, n) }
+
+func (m *Image) cached(c *cachedBlock, n uint64) ([]byte, error) {
 	if n == 0 || n >= uint64(m.super.Blocks) {
 		return nil, fmt.Errorf("%w: block %d of %d", ErrFormat, n, m.super.Blocks)
 	}
-	if m.cached != n {
-		m.cached = 0
-		if _, err := m.f.ReadAt(m.buf[:], int64(n)*BlockSize); err != nil {
+	if c.n != n {
+		c.n = 0
+		if c.buf == nil {
+			c.buf = make([]byte, m.super.BlockSize)
+		}
+		if _, err := m.f.ReadAt(c.buf, int64(n)*int64(m.super.BlockSize)); err != nil {
 			return nil, fmt.Errorf("read block %d: %w", n, err)
 		}
-		m.cached = n
+		c.n = n
 	}
-	return m.buf[:], nil
+	return c.buf, nil
 }
 
-func u16(b []byte, at int) uint16 { return binary.LittleEndian.Uint16(b[at:]) }
-func u32(b []byte, at int) uint32 { return binary.LittleEndian.Uint32(b[at:]) }
+// table returns the first block of the inode table of group g
+// (group_descr.rst).
+func (m *Image) table(g int64) (uint64, error) {
+	at := g * m.super.descSize
+	bs := int64(m.super.BlockSize)
+	b, err := m.cached(&m.groups, uint64(m.super.firstData+1+at/bs))
+	if err != nil {
+		return 0, fmt.Errorf("read group descriptor %d: %w", g, err)
+	}
+	d := b[at%bs:][:m.super.descSize]
+	if m.super.csum {
+		sum := checksum(m.super.seed, le.AppendUint32(nil, uint32(g)))
+		sum = checksum(checksum(checksum(sum, d[:0x1e]), []byte{0, 0}), d[0x20:])
+		if uint16(sum) != u16(d, 0x1e) {
+			return 0, fmt.Errorf("%w: group descriptor %d: wrong checksum", ErrFormat, g)
+		}
+	}
+	n := uint64(u32(d, 0x8))
+	if m.super.descSize == 64 {
+		n |= uint64(u32(d, 0x28)) << 32
+	}
+	return n, nil
+}
+
+func u16(b []byte, at int) uint16 { return le.Uint16(b[at:]) }
+func u32(b []byte, at int) uint32 { return le.Uint32(b[at:]) }

@@ -1,7 +1,6 @@
 package ext4
 
 import (
-	"encoding/binary"
 	"fmt"
 
 	"banger/sdk/tree"
@@ -45,12 +44,37 @@ func (m *Image) Inode(n uint32) (Inode, error) {
 		return Inode{}, fmt.Errorf("%w: inode %d of %d", ErrFormat, n, m.super.Inodes)
 	}
 	index := int64(n - 1)
-	at := index % m.super.inodesPerGroup * InodeSize
-	b, err := m.block(m.tables[index/m.super.inodesPerGroup] + uint64(at/BlockSize))
+	table, err := m.table(index / m.super.inodesPerGroup)
 	if err != nil {
 		return Inode{}, fmt.Errorf("read inode %d: %w", n, err)
 	}
-	return parseInode(n, b[at%BlockSize:][:InodeSize]), nil
+	at, bs := index%m.super.inodesPerGroup*m.super.inodeSize, int64(m.super.BlockSize)
+	b, err := m.cached(&m.inodes, table+uint64(at/bs))
+	if err != nil {
+		return Inode{}, fmt.Errorf("read inode %d: %w", n, err)
+	}
+	b = b[at%bs:][:m.super.inodeSize]
+	i := parseInode(n, b)
+	if m.super.csum && i.Mode != 0 && !m.inodeSumOK(&i, b) {
+		return Inode{}, fmt.Errorf("%w: inode %d: wrong checksum", ErrFormat, n)
+	}
+	return i, nil
+}
+
+// inodeSumOK checks the checksum of an inode: 16 bits, or 32 if it has the
+// field for the rest (checksums.rst).
+func (m *Image) inodeSumOK(i *Inode, b []byte) bool {
+	zeros := []byte{0, 0}
+	sum := checksum(m.super.inodeSeed(i.Number, i.generation), b[:0x7c])
+	sum = checksum(checksum(sum, zeros), b[0x7e:min(len(b), 0x82)])
+	if len(b) < 0x84 {
+		return uint16(sum) == u16(b, 0x7c)
+	}
+	if u16(b, 0x80) < 4 {
+		return uint16(checksum(sum, b[0x82:])) == u16(b, 0x7c)
+	}
+	sum = checksum(checksum(sum, zeros), b[0x84:])
+	return sum == uint32(u16(b, 0x7c))|uint32(u16(b, 0x82))<<16
 }
 
 func parseInode(n uint32, b []byte) Inode {
@@ -67,7 +91,7 @@ func parseInode(n uint32, b []byte) Inode {
 		xattrBlock: uint64(u32(b, 0x68)) | uint64(u16(b, 0x76))<<32,
 	}
 	var atime, ctime, mtime, crtime, crtimeExtra uint32 // all but crtime: extra fields
-	if extra := int(u16(b, 0x80)); extra >= 16 && extra <= InodeSize-128-4 {
+	if extra := extraOf(b); extra >= 16 {
 		ctime, mtime, atime = u32(b, 0x84), u32(b, 0x88), u32(b, 0x8c)
 		crtime, crtimeExtra = crtimeOf(b[:128+extra])
 		i.extra = append([]byte(nil), b[128+extra:]...)
@@ -79,6 +103,18 @@ func parseInode(n uint32, b []byte) Inode {
 	return i
 }
 
+// extraOf returns how long the fields beyond the classic 128 bytes are, 0
+// where that is nonsense.
+func extraOf(b []byte) int {
+	if len(b) < 0x84 {
+		return 0
+	}
+	if extra := int(u16(b, 0x80)); extra <= len(b)-128-4 {
+		return extra
+	}
+	return 0
+}
+
 // crtimeOf reads the fields of an inode that has them.
 func crtimeOf(b []byte) (lo, extra uint32) {
 	if len(b) < 0x98 {
@@ -87,29 +123,30 @@ func crtimeOf(b []byte) (lo, extra uint32) {
 	return u32(b, 0x90), u32(b, 0x94)
 }
 
-// seedOf is the seed of the checksums of what belongs to an inode.
-func (m *Image) seedOf(i *Inode) uint32 {
-	var b [8]byte
-	binary.LittleEndian.PutUint32(b[:], i.Number)
-	binary.LittleEndian.PutUint32(b[4:], i.generation)
-	return checksum(m.super.seed, b[:])
-}
-
 // Readlink returns a symlink's target.
 func (m *Image) Readlink(i *Inode) (string, error) {
-	if i.Size < 0 || i.Size >= BlockSize {
+	if i.Size < 0 || i.Size > int64(m.super.BlockSize) {
 		return "", fmt.Errorf("%w: inode %d: symlink of %d bytes", ErrFormat, i.Number, i.Size)
 	}
 	if i.Size < FastSymlink && i.Flags&FlagExtents == 0 {
 		return string(i.block[:i.Size]), nil
 	}
-	blocks, err := m.blocks(i, 1)
-	if err != nil {
-		return "", err
+	target := ""
+	err := m.eachRun(i, func(r fileRun) error {
+		if r.logical != 0 || r.unwritten {
+			return fmt.Errorf("%w: symlink with holes", ErrFormat)
+		}
+		b, err := m.block(r.block)
+		if err == nil {
+			target = string(b[:i.Size])
+		}
+		return err
+	})
+	if err == nil && int64(len(target)) != i.Size {
+		err = fmt.Errorf("%w: symlink without a block", ErrFormat)
 	}
-	b, err := m.block(blocks[0])
 	if err != nil {
 		return "", fmt.Errorf("read symlink, inode %d: %w", i.Number, err)
 	}
-	return string(b[:i.Size]), nil
+	return target, nil
 }

@@ -81,9 +81,6 @@ func (f *finisher) super(g int64) []byte {
 	return b
 }
 
-// superSum is the offset of s_checksum.
-const superSum = 0x3fc
-
 // superJournal encodes where the journal is.
 func (f *finisher) superJournal(b []byte) {
 	if f.size.Journal == 0 {

@@ -27,8 +27,8 @@ func (m *Image) Xattrs(i *Inode) ([]tree.Xattr, error) {
 	}
 	if i.xattrBlock != 0 {
 		b, err := m.block(i.xattrBlock)
-		if err == nil && u32(b, 0) != xattrMagic {
-			err = fmt.Errorf("%w: no xattr magic", ErrFormat)
+		if err == nil {
+			err = m.checkXattrBlock(i.xattrBlock, b)
 		}
 		if err == nil {
 			list, err = appendXattrs(list, b[xattrBlockHeader:], b)
@@ -39,6 +39,17 @@ func (m *Image) Xattrs(i *Inode) ([]tree.Xattr, error) {
 	}
 	slices.SortFunc(list, func(a, b tree.Xattr) int { return strings.Compare(a.Name, b.Name) })
 	return list, nil
+}
+
+func (m *Image) checkXattrBlock(n uint64, b []byte) error {
+	if u32(b, 0) != xattrMagic || u32(b, 8) != 1 {
+		return fmt.Errorf("%w: no xattr magic", ErrFormat)
+	}
+	f := format{seed: m.super.seed}
+	if m.super.csum && f.xattrChecksum(n, b) != u32(b, 16) {
+		return fmt.Errorf("%w: wrong checksum", ErrFormat)
+	}
+	return nil
 }
 
 // appendXattrs parses entries up to the zero that ends them; offsets of
