@@ -6,6 +6,8 @@ import (
 	"io"
 
 	"github.com/urfave/cli/v2"
+
+	"banger/core"
 )
 
 // run is the whole program but for signals and the exit itself.
@@ -32,6 +34,8 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 			pullCommand(),
 			treeCommand(),
 			exportCommand(),
+			verifyCommand(),
+			diffCommand(),
 			cacheCommand(),
 			buildersCommand(),
 			doctorCommand(),
@@ -78,6 +82,19 @@ func operand(c *cli.Context, what string) (string, error) {
 		return "", usagef("%s needs %s; see %s --help", c.Command.HelpName, what, c.Command.HelpName)
 	}
 	return "", usagef("%s takes one %s, not %d: %q", c.Command.HelpName, what, c.NArg(), c.Args().Slice())
+}
+
+// operandImages returns the two operands that a command takes as images.
+func operandImages(c *cli.Context, what string) (images [2]core.Image, err error) {
+	if c.NArg() != len(images) {
+		return images, usagef("%s needs %s; see %s --help", c.Command.HelpName, what, c.Command.HelpName)
+	}
+	for i := range images {
+		if images[i], err = imageNamed(c, c.Args().Get(i)); err != nil {
+			return images, err
+		}
+	}
+	return images, nil
 }
 
 func noOperands(c *cli.Context) error {

@@ -154,14 +154,19 @@ func buildJSON(r *core.BuildResult) buildOutput {
 	return out
 }
 
-// lossOutput is a loss as JSON: path, field, wanted, got and why. As in banger
-// tree --format json, what is not UTF-8 stands as base64 under its name with
-// "_base64" added.
+// lossOutput is a loss as JSON: path, field, wanted, got and why.
 type lossOutput map[string]any
 
 func lossOf(l sdk.Loss) lossOutput {
-	out := lossOutput{"field": l.Field, "why": l.Why}
-	for name, value := range map[string]string{"path": l.Path, "wanted": l.Wanted, "got": l.Got} {
+	return rawStrings(map[string]string{"path": l.Path, "field": l.Field, "wanted": l.Wanted, "got": l.Got, "why": l.Why})
+}
+
+// rawStrings has JSON show strings that may hold any bytes: as in banger tree
+// --format json, what is not UTF-8 stands as base64 under its name with
+// "_base64" added.
+func rawStrings(fields map[string]string) map[string]any {
+	out := make(map[string]any, len(fields))
+	for name, value := range fields {
 		if utf8.ValidString(value) {
 			out[name] = value
 		} else {

@@ -55,7 +55,7 @@ This page is generated from the commands themselves (` + "`make generate`" + `).
 | 6 | the builder failed, or with --strict could not keep everything |
 | 7 | a tool of the host is missing |
 | 8 | the store failed |
-| 9 | a difference was found: cache verify found something that is not as it should be |
+| 9 | a difference was found: by verify or diff, or by cache verify something that is not as it should be |
 | 130 | interrupted |
 `
 

@@ -59,6 +59,7 @@ var codes = []struct {
 	{cas.ErrIsDirectory, exitUsage},
 	{core.ErrOutput, exitOther},
 	{core.ErrAmbiguous, exitUsage},
+	{core.ErrDifferent, exitDifference},
 	{source.ErrNotFound, exitNotFound},
 	{core.ErrNotCached, exitNotFound},
 	{source.ErrAuth, exitAuth},

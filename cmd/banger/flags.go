@@ -65,6 +65,11 @@ func imageOf(c *cli.Context) (core.Image, error) {
 	if err != nil {
 		return core.Image{}, err
 	}
+	return imageNamed(c, ref)
+}
+
+// imageNamed is the image of that reference as the flags would have it.
+func imageNamed(c *cli.Context, ref string) (core.Image, error) {
 	im := core.Image{Ref: ref, Platform: c.String("platform")}
 	switch how := c.String("unsafe-paths"); how {
 	case "refuse":

@@ -46,6 +46,7 @@ func exact(t *testing.T, image, layout string) {
 	for _, builder := range []string{"debugfs", "ext4"} {
 		file := b.build(t, builder, image, "--strict")
 		command(t, need.Tool(t, "e2fsck", "e2fsprogs"), "-fn", file)
+		b.run(t, "verify", image, file)
 		for _, line := range fstree.Diff(want, list(t, mount(t, file), options), 50) {
 			t.Errorf("%s: %s", builder, line)
 		}
