@@ -1,0 +1,77 @@
+package buildtest
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"banger/internal/fstree"
+	"banger/internal/need"
+	"banger/internal/treetest"
+	"banger/sdk/tree"
+)
+
+// TestShares builds on a filesystem that can share blocks: large bodies take
+// no room besides their pack, and all bytes are right.
+func TestShares(t *testing.T) {
+	need.Root(t)
+	need.Tool(t, "mkfs.xfs", "xfsprogs")
+	image := filepath.Join(t.TempDir(), "xfs")
+	dir := t.TempDir()
+	if err := os.WriteFile(image, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(image, 1<<30); err != nil {
+		t.Fatal(err)
+	}
+	command(t, "mkfs.xfs", "-q", image)
+	command(t, "mount", "-o", "loop", image, dir)
+	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
+
+	b := treetest.New(dir)
+	noise := random(40 << 20)
+	b.File("aligned", noise[:32<<20])
+	b.File("unaligned", noise[5:20<<20])
+	b.File("small", noise[:70<<10])
+	b.Sparse(tree.Entry{Path: "sparse", Mode: 0o644}, 200<<20, treetest.Piece{Offset: 8 << 20, Data: noise[7 : 30<<20]}, treetest.Piece{Offset: 100<<20 + 4096, Data: noise[:1<<20]})
+	b.Sparse(tree.Entry{Path: "odd", Mode: 0o644}, 80<<20, treetest.Piece{Offset: 5, Data: noise[:100<<10]})
+	want, packs := b.Tree()
+	before := freeBytes(t, dir)
+	got := build(t, job{builder: "ext4", dir: mkdir(t, dir, "build"), tree: want, packs: packs})
+	if took := before - freeBytes(t, dir); took > 8<<20 {
+		t.Errorf("the image took %d bytes", took)
+	}
+	sameAsTree(t, got.image, want, fstree.Options{Skip: []string{"lost+found"}})
+	elsewhere := build(t, job{builder: "ext4", tree: want, packs: packs})
+	if sha(t, got.image) != sha(t, elsewhere.image) {
+		t.Error("an image that shares blocks has other bytes")
+	}
+}
+
+func mkdir(t *testing.T, parent, name string) string {
+	t.Helper()
+	dir := filepath.Join(parent, name)
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func freeBytes(t *testing.T, dir string) int64 {
+	t.Helper()
+	fd, err := unix.Open(dir, unix.O_RDONLY, 0)
+	if err == nil {
+		err = unix.Syncfs(fd) // delayed allocation counts, too
+		_ = unix.Close(fd)
+	}
+	var st unix.Statfs_t
+	if err == nil {
+		err = unix.Statfs(dir, &st)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return int64(st.Bavail) * st.Bsize
+}
