@@ -84,6 +84,14 @@ lint: $(call tool,$(GOFUMPT)) $(call tool,$(STATICCHECK)) $(call tool,$(GOLANGCI
 	$(GO) mod tidy -diff
 	$(MAKE) --no-print-directory check-generated
 
+# What runs elsewhere than on Linux: the writer, its builder and the SDK.
+PORTABLE := ./internal/ext4/... ./internal/sparse/... ./plugins/mkfs-ext4/... ./sdk/...
+
+.PHONY: cross
+cross: ## Compile for linux/arm64, and for darwin/arm64 what is portable
+	GOOS=linux GOARCH=arm64 CGO_ENABLED=0 $(GO) build ./...
+	GOOS=darwin GOARCH=arm64 CGO_ENABLED=0 $(GO) build $(PORTABLE)
+
 .PHONY: vuln
 vuln: $(call tool,$(GOVULNCHECK)) ## Look for known vulnerabilities, where the database can be reached
 	@db=$${GOVULNDB:-https://vuln.go.dev}; \

@@ -24,6 +24,7 @@ import (
 
 	"banger/internal/ext4"
 	"banger/plugins/internal/e2fsprogs"
+	"banger/plugins/internal/ext4build"
 	"banger/plugins/internal/mkext4"
 	"banger/sdk"
 	"banger/sdk/tree"
@@ -45,10 +46,10 @@ func (builder) Describe(ctx context.Context) (sdk.Description, error) {
 		Name:      "debugfs",
 		Version:   fmt.Sprintf("revision %d", Revision),
 		Revision:  Revision,
-		MediaType: mkext4.MediaType,
+		MediaType: ext4build.MediaType,
 		Input:     sdk.InputDir,
 		Staging:   sdk.StagingPlain,
-		Options:   mkext4.Options(),
+		Options:   ext4build.Options(),
 		CannotKeep: []string{
 			"mtimes before 1901, after 2446, and from 2310 to 2378",
 			"device numbers over 4095:1048575",

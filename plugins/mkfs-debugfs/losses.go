@@ -5,23 +5,23 @@ import (
 
 	"banger/internal/ext4"
 	"banger/plugins/internal/e2fsprogs"
-	"banger/plugins/internal/mkext4"
+	"banger/plugins/internal/ext4build"
 	"banger/sdk/tree"
 )
 
 // reason returns why the image cannot hold a field of e, "" if it can.
 func reason(e *tree.Entry, field string) string {
 	switch field {
-	case mkext4.FieldMTime:
+	case ext4build.FieldMTime:
 		if _, ok := ext4.Time(e.MTime); !ok {
-			return mkext4.WhyTime
+			return ext4build.WhyTime
 		}
-	case mkext4.FieldDevice:
+	case ext4build.FieldDevice:
 		if _, _, ok := ext4.Device(e.DevMajor, e.DevMinor); !ok {
-			return mkext4.WhyDevice
+			return ext4build.WhyDevice
 		}
 	}
-	name, isXattr := strings.CutPrefix(field, mkext4.FieldXattr(""))
+	name, isXattr := strings.CutPrefix(field, ext4build.FieldXattr(""))
 	if !isXattr {
 		return ""
 	}

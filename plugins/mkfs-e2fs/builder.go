@@ -20,6 +20,7 @@ import (
 
 	"banger/internal/ext4"
 	"banger/plugins/internal/e2fsprogs"
+	"banger/plugins/internal/ext4build"
 	"banger/plugins/internal/mkext4"
 	"banger/sdk"
 )
@@ -40,10 +41,10 @@ func (builder) Describe(ctx context.Context) (sdk.Description, error) {
 		Name:      "e2fs",
 		Version:   fmt.Sprintf("revision %d", Revision),
 		Revision:  Revision,
-		MediaType: mkext4.MediaType,
+		MediaType: ext4build.MediaType,
 		Input:     sdk.InputDir,
 		Staging:   sdk.StagingFaithful,
-		Options:   mkext4.Options(),
+		Options:   ext4build.Options(),
 		CannotKeep: []string{
 			"fractions of seconds of mtimes, and mtimes before 1901 and after 2038",
 			"hardlinks of symlinks",

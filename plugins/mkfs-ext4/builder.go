@@ -22,8 +22,8 @@ import (
 
 	"banger/internal/ext4"
 	"banger/internal/hint"
+	"banger/plugins/internal/ext4build"
 	"banger/plugins/internal/ext4size"
-	"banger/plugins/internal/mkext4"
 	"banger/sdk"
 	"banger/sdk/tree"
 )
@@ -44,7 +44,7 @@ func (builder) Describe(context.Context) (sdk.Description, error) {
 		Name:      name,
 		Version:   fmt.Sprintf("revision %d", Revision),
 		Revision:  Revision,
-		MediaType: mkext4.MediaType,
+		MediaType: ext4build.MediaType,
 		Input:     sdk.InputTree,
 		Options:   options(),
 		CannotKeep: []string{

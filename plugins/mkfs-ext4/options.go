@@ -6,8 +6,8 @@ import (
 	"strings"
 
 	"banger/internal/ext4"
+	"banger/plugins/internal/ext4build"
 	"banger/plugins/internal/ext4size"
-	"banger/plugins/internal/mkext4"
 	"banger/sdk"
 )
 
@@ -29,7 +29,7 @@ const (
 )
 
 func options() []sdk.Option {
-	return append(mkext4.Options(),
+	return append(ext4build.Options(),
 		sdk.Option{Name: uuidOption, Type: sdk.OptionString, Doc: "the filesystem's UUID; empty for one derived from the content and the other options"},
 		sdk.Option{Name: journalOption, Type: sdk.OptionString, Default: journalAuto, Doc: "size of the journal, at least 4M: auto, none or a size"},
 		sdk.Option{Name: reservedOption, Type: sdk.OptionInt, Default: "0", Doc: "percent of the blocks that only root may fill, at most 50"},
@@ -49,7 +49,7 @@ const madeAt = 1
 
 func parseOptions(req *sdk.Request) (config, error) {
 	bad := func(err error) (config, error) { return config{}, fmt.Errorf("check options: %w", err) }
-	label, err := mkext4.Label(req)
+	label, err := ext4build.Label(req)
 	if err != nil {
 		return bad(err)
 	}
@@ -65,7 +65,7 @@ func parseOptions(req *sdk.Request) (config, error) {
 	if reserved < 0 || reserved > mostReserved {
 		return bad(fmt.Errorf("reserved=%d is not from 0 to %d percent", reserved, mostReserved))
 	}
-	uuid := mkext4.UUID(req, "uuid", name)
+	uuid := ext4build.UUID(req, "uuid", name)
 	if s := req.Options.String(uuidOption); s != "" {
 		if uuid, err = parseUUID(s); err != nil {
 			return bad(err)
@@ -73,7 +73,7 @@ func parseOptions(req *sdk.Request) (config, error) {
 	}
 	return config{
 		ext4.Options{
-			Features: features, Label: label, UUID: uuid, HashSeed: mkext4.UUID(req, "hash seed", name),
+			Features: features, Label: label, UUID: uuid, HashSeed: ext4build.UUID(req, "hash seed", name),
 			Time: madeAt, LostFound: req.Options.Bool(lostFoundOption),
 		},
 		ext4size.Filesystem{Features: features, Journal: journal, ReservedPercent: reserved},

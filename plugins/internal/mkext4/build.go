@@ -16,9 +16,6 @@ import (
 	"banger/sdk"
 )
 
-// MediaType of the images.
-const MediaType = "application/vnd.banger.image.ext4"
-
 // Finish completes an image that mkfs.ext4 has filled from the staged
 // directory, without xattrs, and returns what it does not hold. It may be
 // called twice, for two images.

@@ -3,25 +3,12 @@ package mkext4
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"banger/internal/ext4"
+	"banger/plugins/internal/ext4build"
 	"banger/sdk"
 	"banger/sdk/tree"
 )
-
-// The fields of losses.
-const (
-	FieldType   = "type"
-	FieldLinks  = "links"
-	FieldOwner  = "owner"
-	FieldMode   = "mode"
-	FieldMTime  = "mtime"
-	FieldDevice = "device"
-)
-
-// FieldXattr is the field of a loss about the named xattr.
-func FieldXattr(name string) string { return "xattr:" + name }
 
 // Compare returns where img differs from t: losses without a reason, in the
 // order of the tree. A file's size and a symlink's target must be right;
@@ -55,17 +42,17 @@ func (c *comparer) differ(e *tree.Entry, field, want, got string) {
 
 func (c *comparer) entry(i int) error {
 	e := &c.tree.Entries[i]
-	first := Target(c.tree, i)
+	first := ext4build.Target(c.tree, i)
 	carrier := &c.tree.Entries[first]
 	n := c.match.Inodes[i]
 	switch {
 	case n == 0:
-		c.differ(e, FieldType, TypeText(carrier), "")
+		c.differ(e, ext4build.FieldType, ext4build.TypeText(carrier), "")
 		return nil
 	case first != i && n == c.match.Inodes[first]:
 		return nil
 	case first != i:
-		c.differ(e, FieldLinks, LinkText(carrier), NoLinkText)
+		c.differ(e, ext4build.FieldLinks, ext4build.LinkText(carrier), ext4build.NoLinkText)
 	}
 	inode, err := c.img.Inode(n)
 	if err != nil {
@@ -102,14 +89,14 @@ func (c *comparer) content(e *tree.Entry, inode *ext4.Inode) error {
 // attributes compares the inode of the name e with carrier, which has its
 // attributes in the tree.
 func (c *comparer) attributes(e, carrier *tree.Entry, inode *ext4.Inode) error {
-	c.differ(e, FieldOwner, OwnerText(carrier.UID, carrier.GID), OwnerText(inode.UID, inode.GID))
+	c.differ(e, ext4build.FieldOwner, ext4build.OwnerText(carrier.UID, carrier.GID), ext4build.OwnerText(inode.UID, inode.GID))
 	if carrier.Type != tree.Symlink {
-		c.differ(e, FieldMode, ModeText(carrier.Mode), ModeText(inode.Mode))
+		c.differ(e, ext4build.FieldMode, ext4build.ModeText(carrier.Mode), ext4build.ModeText(inode.Mode))
 	}
-	c.differ(e, FieldMTime, TimeText(carrier.MTime), TimeText(inode.MTime))
+	c.differ(e, ext4build.FieldMTime, ext4build.TimeText(carrier.MTime), ext4build.TimeText(inode.MTime))
 	if ext4.IsDevice(carrier.Type) {
 		major, minor := inode.Device()
-		c.differ(e, FieldDevice, DeviceText(carrier.DevMajor, carrier.DevMinor), DeviceText(major, minor))
+		c.differ(e, ext4build.FieldDevice, ext4build.DeviceText(carrier.DevMajor, carrier.DevMinor), ext4build.DeviceText(major, minor))
 	}
 	return c.xattrs(e, carrier, inode)
 }
@@ -128,49 +115,16 @@ func (c *comparer) xattrs(e, carrier *tree.Entry, inode *ext4.Inode) error {
 		value, ok := got[x.Name]
 		delete(got, x.Name)
 		if !ok || value != x.Value {
-			c.diffs = append(c.diffs, sdk.Loss{Path: e.Path, Field: FieldXattr(x.Name), Wanted: x.Value, Got: value})
+			c.diffs = append(c.diffs, sdk.Loss{Path: e.Path, Field: ext4build.FieldXattr(x.Name), Wanted: x.Value, Got: value})
 		}
 	}
 	for _, x := range fit.Lost {
 		value := got[x.Name]
 		delete(got, x.Name)
-		c.diffs = append(c.diffs, sdk.Loss{Path: e.Path, Field: FieldXattr(x.Name), Wanted: x.Value, Got: value})
+		c.diffs = append(c.diffs, sdk.Loss{Path: e.Path, Field: ext4build.FieldXattr(x.Name), Wanted: x.Value, Got: value})
 	}
 	for name, value := range got {
 		return fmt.Errorf("it has the xattr %q = %q there, which is not the tree's", name, value)
 	}
 	return nil
-}
-
-// NoLinkText is what losses show of a name that should be a hardlink and is
-// not.
-const NoLinkText = "an inode of its own"
-
-// LinkText is a hardlink to e as losses show it.
-func LinkText(e *tree.Entry) string { return "a hardlink to /" + e.Path }
-
-// The reasons of losses that are ext4's or Linux's.
-const (
-	WhyTime   = "ext4 cannot hold this time"
-	WhyDevice = "Linux has no such device number"
-)
-
-// OwnerText is an owner as losses show it.
-func OwnerText(uid, gid uint32) string { return fmt.Sprintf("%d:%d", uid, gid) }
-
-// ModeText is a mode as losses show it, without the type bits.
-func ModeText(mode uint32) string { return fmt.Sprintf("%04o", mode&0o7777) }
-
-// DeviceText is a device number as losses show it.
-func DeviceText(major, minor uint32) string { return fmt.Sprintf("%d:%d", major, minor) }
-
-// TimeText is a time as losses show it, to the nanosecond.
-func TimeText(t tree.Time) string { return t.Time().Format(time.RFC3339Nano) }
-
-// TypeText is a type as losses show it, with a device's number.
-func TypeText(e *tree.Entry) string {
-	if ext4.IsDevice(e.Type) {
-		return e.Type.String() + " " + DeviceText(e.DevMajor, e.DevMinor)
-	}
-	return e.Type.String()
 }

@@ -2,30 +2,14 @@ package mkext4
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"path/filepath"
-	"strings"
 
 	"banger/plugins/internal/e2fsprogs"
+	"banger/plugins/internal/ext4build"
 	"banger/sdk"
 	"banger/sdk/tree"
 )
-
-// The option that the builders take.
-const (
-	labelOption  = "label"
-	defaultLabel = "banger-rootfs"
-	maxLabel     = 16 // EXT2_LABEL_LEN
-)
-
-// Options are the options that both builders take.
-func Options() []sdk.Option {
-	return []sdk.Option{{
-		Name: labelOption, Type: sdk.OptionString, Default: defaultLabel,
-		Doc: "volume label, at most 16 bytes; empty for none",
-	}}
-}
 
 // Job is one image being made. Its fields are read-only.
 type Job struct {
@@ -41,7 +25,7 @@ type Job struct {
 func newJob(ctx context.Context, req *sdk.Request, builder string, tools []string) (*Job, error) {
 	j := &Job{Req: req, builder: builder}
 	var err error
-	if j.label, err = Label(req); err != nil {
+	if j.label, err = ext4build.Label(req); err != nil {
 		return nil, fmt.Errorf("check options: %w", err)
 	}
 	if j.Tools, err = e2fsprogs.Find(ctx, tools...); err != nil {
@@ -62,25 +46,7 @@ func newJob(ctx context.Context, req *sdk.Request, builder string, tools []strin
 	return j, nil
 }
 
-// Label returns the volume label that a request asks for.
-func Label(req *sdk.Request) (string, error) {
-	label := req.Options.String(labelOption)
-	if len(label) > maxLabel || strings.IndexByte(label, 0) >= 0 {
-		return "", fmt.Errorf("label %q is not at most %d bytes without NUL", label, maxLabel)
-	}
-	return label, nil
-}
-
-// UUID derives a UUID (RFC 9562, version 8) for a purpose from what the image
-// of req is made of by the named builder.
-func UUID(req *sdk.Request, purpose, builder string) [16]byte {
-	sum := sha256.Sum256([]byte(strings.Join([]string{"banger ext4", purpose, builder, req.TreeDigest, req.Options.String(labelOption)}, "\x00")))
-	u := [16]byte(sum[:])
-	u[6], u[8] = u[6]&0x0f|0x80, u[8]&0x3f|0x80
-	return u
-}
-
 func (j *Job) uuid(purpose string) string {
-	u := UUID(j.Req, purpose, j.builder)
+	u := ext4build.UUID(j.Req, purpose, j.builder)
 	return fmt.Sprintf("%x-%x-%x-%x-%x", u[:4], u[4:6], u[6:8], u[8:10], u[10:])
 }

@@ -77,15 +77,6 @@ func (m *Match) directory(img *ext4.Image, t *tree.Tree, e *tree.Entry, inode ui
 	return nil
 }
 
-// Target returns the index of the entry that carries the attributes of entry
-// i: another one for a hardlink.
-func Target(t *tree.Tree, i int) int {
-	if t.Entries[i].Type == tree.Hardlink {
-		return t.Index(t.Entries[i].Target)
-	}
-	return i
-}
-
 func join(dir, name string) string {
 	if dir == "" {
 		return name
