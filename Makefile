@@ -72,8 +72,9 @@ test: ## Run all tests of PKG=, and say what was skipped and why
 	$(GO) run ./internal/testreport $(RACE) -shuffle=on -timeout $(TIMEOUT) $(PKG)
 
 .PHONY: fixtures
-fixtures: ## Make the Debian image that some tests need (root, network)
+fixtures: ## Make the Debian image, and get the newer e2fsck, that some tests need (root, network)
 	test/debian/mkimage build/debian-oci
+	test/debian/mktools build/trixie
 
 .PHONY: lint
 lint: $(call tool,$(GOFUMPT)) $(call tool,$(STATICCHECK)) $(call tool,$(GOLANGCI_LINT)) ## Check formatting, vet, static analysis, go.mod and generated code

@@ -16,24 +16,20 @@ type setup struct {
 func (s setup) contests() []contest {
 	store, image := filepath.Join(s.dir, "store"), filepath.Join(s.dir, "banger.ext4")
 	bundle, rival := filepath.Join(s.dir, "bundle"), filepath.Join(s.dir, "rival.ext4")
-	build := []string{s.banger, "build", "--quiet", "--builder", "e2fs", "--store", store, "-o", image, "oci:" + s.layout}
+	build := func(builder string, more ...string) side {
+		args := []string{s.banger, "build", "--quiet", "--builder", builder, "--store", store, "-o", image}
+		return side{"banger build, " + builder, append(append(args, more...), "oci:"+s.layout)}
+	}
+	unpack := side{"umoci unpack, mkfs.ext4 -d", []string{"sh", "-ec", unpackAndMkfs, "sh", s.layout + ":latest", bundle, rival}}
+	cp := side{"cp --sparse=always", []string{"cp", "--sparse=always", image, rival}}
+	again := func() error { return removeAll(rival) }
+	anew := func() error { return removeAll(store, image, bundle, rival) }
+	teardown := func() error { return removeAll(bundle, rival) }
 	return []contest{
-		{
-			name:     "cold build",
-			ours:     side{"banger build", build},
-			rival:    side{"umoci unpack, mkfs.ext4 -d", []string{"sh", "-ec", unpackAndMkfs, "sh", s.layout + ":latest", bundle, rival}},
-			prepare:  func() error { return removeAll(store, image, bundle, rival) },
-			limit:    1,
-			peakMiB:  150,
-			teardown: func() error { return removeAll(bundle, rival) },
-		},
-		{
-			name:    "second build",
-			ours:    side{"banger build", build},
-			rival:   side{"cp --sparse=always", []string{"cp", "--sparse=always", image, rival}},
-			prepare: func() error { return removeAll(rival) },
-			limit:   1.5,
-		},
+		{name: "cold build, e2fs", ours: build("e2fs"), rival: unpack, prepare: anew, limit: 1, peakMiB: 150, teardown: teardown},
+		{name: "second build, e2fs", ours: build("e2fs"), rival: cp, prepare: again, limit: 1.5},
+		{name: "cold build, ext4", ours: build("ext4"), rival: unpack, prepare: anew, limit: 0.25, peakMiB: 150, teardown: teardown},
+		{name: "warm build, ext4: layers unpacked, image not built", ours: build("ext4", "--no-cache"), rival: cp, prepare: again, limit: 1.3, peakMiB: 150},
 	}
 }
 

@@ -158,15 +158,6 @@ func build(t *testing.T, j job) built {
 	return b
 }
 
-// fsck has the image checked by the real e2fsck.
-func fsck(t *testing.T, image string) {
-	t.Helper()
-	out, err := exec.CommandContext(t.Context(), need.Tool(t, "e2fsck", "e2fsprogs"), "-fn", image).CombinedOutput()
-	if err != nil {
-		t.Errorf("e2fsck: %v\n%s", err, out)
-	}
-}
-
 // sha returns the SHA-256 of a file.
 func sha(t *testing.T, path string) string {
 	t.Helper()
