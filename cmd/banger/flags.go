@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -37,7 +38,7 @@ func storeFlags() []cli.Flag {
 
 // imageFlags are what commands with an IMAGE take.
 func imageFlags() []cli.Flag {
-	return append(storeFlags(),
+	return slices.Concat(storeFlags(), registryFlags(), []cli.Flag{
 		&cli.StringFlag{Name: "platform", EnvVars: env("platform"), Usage: "`OS/ARCH[/VARIANT]` to choose from an image index", DefaultText: "linux on this processor"},
 		&cli.StringFlag{Name: "unsafe-paths", EnvVars: env("unsafe-paths"), Value: "refuse", Usage: "absolute entry names and symlinks that climb above the root: refuse, or contain them as a chroot would"},
 		&cli.BoolFlag{Name: "plain-http", EnvVars: env("plain-http"), Usage: "speak HTTP to the registry, not HTTPS"},
@@ -49,7 +50,7 @@ func imageFlags() []cli.Flag {
 		&cli.StringFlag{Name: "limit-file", EnvVars: env("limit-file"), Usage: "`SIZE` of one file", DefaultText: "64G"},
 		&cli.StringFlag{Name: "limit-total", EnvVars: env("limit-total"), Usage: "`SIZE` of one layer, unpacked", DefaultText: "128G"},
 		&cli.Int64Flag{Name: "limit-ratio", EnvVars: env("limit-ratio"), Usage: "how many times a layer over 512M may have grown by decompressing", DefaultText: "250"},
-	)
+	})
 }
 
 // pluginFlags are what commands that look for builders take.

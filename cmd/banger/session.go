@@ -7,13 +7,11 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/urfave/cli/v2"
 
 	"banger/cas"
 	"banger/core"
 	"banger/core/host"
-	"banger/core/source"
 	"banger/core/unpack"
 	"banger/internal/hint"
 	"banger/sdk"
@@ -38,6 +36,8 @@ func openWith(c *cli.Context, describe func(*cas.Store) host.Cache) (*session, e
 	if err != nil {
 		return nil, err
 	}
+	var u *ui
+	from := sourceOptions(c, func(text string) { u.Log(sdk.LogWarn, text) })
 	store, err := openStore(c)
 	if err != nil {
 		return nil, err
@@ -46,27 +46,15 @@ func openWith(c *cli.Context, describe func(*cas.Store) host.Cache) (*session, e
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
-	u, err := newUI(c)
-	if err != nil {
+	if u, err = newUI(c); err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
 	warnOfStore(u, store)
 	engine := core.New(core.Config{
-		Store: store, Host: h, Limits: limits, Events: u,
+		Store: store, Host: h, Limits: limits, Events: u, Source: from,
 		TempDir: os.TempDir(), VerifyCache: c.Bool("verify-cache"),
-		Source: source.Options{
-			Keychain:   keychain(),
-			UserAgent:  "banger/" + version(),
-			PlainHTTP:  c.Bool("plain-http"),
-			DockerHost: c.String("docker-host"),
-		},
 	})
 	return &session{store, h, engine, u}, nil
-}
-
-// keychain has the user's docker and podman credentials.
-func keychain() authn.Keychain {
-	return authn.NewMultiKeychain(authn.DefaultKeychain, source.AuthFiles(source.AuthFilePaths(os.Getenv, os.Getuid())...))
 }
 
 func (s *session) close() {

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-containerregistry/pkg/authn"
-
 	"banger/core/source"
 	"banger/internal/registrytest"
 )
@@ -56,11 +54,9 @@ func TestDistributionWithPassword(t *testing.T) {
 	for _, v := range []string{"HOME", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME"} {
 		t.Setenv(v, t.TempDir())
 	}
-	t.Setenv("REGISTRY_AUTH_FILE", "")
 	t.Setenv("DOCKER_CONFIG", filepath.Join(dir, "docker"))
 	keychain := func() source.Options {
-		files := source.AuthFilePaths(os.Getenv, os.Getuid())
-		return source.Options{Keychain: authn.NewMultiKeychain(authn.DefaultKeychain, source.AuthFiles(files...))}
+		return source.Options{Keychain: &source.Credentials{Paths: source.CredentialPaths(os.Getenv, os.Getuid())}}
 	}
 	dockerConfig := func(user string) {
 		t.Helper()
@@ -87,7 +83,7 @@ func TestDistributionWithPassword(t *testing.T) {
 	// registry; skopeo login writes it as podman login does.
 	dockerConfig("")
 	_ = wantError(t, ref, keychain(), source.ErrAuth, "to strangers")
-	file := source.AuthFilePaths(os.Getenv, os.Getuid())[0]
+	file := filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "containers/auth.json")
 	run(t, "skopeo", "skopeo", "login", "--tls-verify=false", "--authfile", file, "--username", "me", "--password", "secret", host)
 	check(t, mustOpen(t, ref, keychain()))
 }

@@ -31,11 +31,12 @@ func TestAuthFiles(t *testing.T) {
 		"docker.io/library":`+entry("official")+`,
 		"elsewhere.example":{},
 		"token.example":{"identitytoken":"T"},
+		"apart.example":{"username":"apart","password":"pa:ss"},
 		"broken.example":{"auth":"!"}}}`))
 	second := tempFile(t, "auth.json", []byte(`{"auths":{
 		"elsewhere.example":`+entry("second")+`,"example.com":`+entry("shadowed")+`,
 		"https://index.docker.io/v1/":`+entry("hub")+`}}`))
-	k := source.AuthFiles("/nonexistent/auth.json", first, second)
+	k := &source.Credentials{Paths: []string{"/nonexistent/auth.json", first, second}}
 	for ref, want := range map[string]string{
 		"example.com/team/repo:1":   "repo",
 		"example.com/team/repo/x":   "repo",
@@ -49,27 +50,16 @@ func TestAuthFiles(t *testing.T) {
 		"someone/thing":             "hub",
 		"elsewhere.example/x":       "second",
 		"nobody.example/x":          "",
+		"apart.example/x":           "apart",
 		"token.example/x":           "<T>",
 		"sub.example.com/team/repo": "",
 	} {
-		n, err := name.ParseReference(ref)
-		if err != nil {
-			t.Fatal(err)
-		}
-		a, err := k.Resolve(n.Context())
-		if err != nil {
-			t.Errorf("%s: %v", ref, err)
-			continue
-		}
-		if a == authn.Anonymous {
+		c := resolved(t, k, ref)
+		if c == nil {
 			if want != "" {
 				t.Errorf("%s: anonymous, want %s", ref, want)
 			}
 			continue
-		}
-		c, err := authn.Authorization(t.Context(), a)
-		if err != nil {
-			t.Fatal(err)
 		}
 		if got := c.Username; want == "<T>" && c.IdentityToken != "T" || want != "<T>" && (got != want || c.Password != "pa:ss") {
 			t.Errorf("%s: %+v, want %s", ref, c, want)
@@ -82,26 +72,73 @@ func TestAuthFiles(t *testing.T) {
 	if _, err := k.Resolve(n.Context()); err == nil || !strings.Contains(err.Error(), "damaged") {
 		t.Errorf("error %v", err)
 	}
-	if _, err := source.AuthFiles(tempFile(t, "x", []byte("{"))).Resolve(n.Context()); err == nil {
-		t.Error("no error for a broken file")
+	for _, bad := range []*source.Credentials{
+		{Paths: []string{tempFile(t, "x", []byte("{"))}},
+		{File: "/nonexistent/auth.json", Paths: []string{first}},
+	} {
+		if _, err := bad.Resolve(n.Context()); err == nil {
+			t.Errorf("no error for %+v", bad)
+		}
 	}
 }
 
-func TestAuthFilePaths(t *testing.T) {
+// The file that the user names comes before all others, and they after it.
+func TestAuthFileFirst(t *testing.T) {
+	entry := func(user string) string {
+		return `{"auth":"` + base64.StdEncoding.EncodeToString([]byte(user+":x")) + `"}`
+	}
+	k := &source.Credentials{
+		File:  tempFile(t, "a", []byte(`{"auths":{"one.example":`+entry("named")+`}}`)),
+		Paths: []string{tempFile(t, "b", []byte(`{"auths":{"one.example":`+entry("other")+`,"two.example":`+entry("other")+`}}`))},
+	}
+	for host, want := range map[string]string{"one.example": "named", "two.example": "other"} {
+		if got := resolved(t, k, host+"/x"); got == nil || got.Username != want {
+			t.Errorf("%s: %+v, want %s", host, got, want)
+		}
+	}
+}
+
+func TestCredentialPaths(t *testing.T) {
 	for _, c := range []struct {
 		env  map[string]string
 		want []string
 	}{
-		{map[string]string{"REGISTRY_AUTH_FILE": "/f", "HOME": "/h"}, []string{"/f"}},
-		{map[string]string{"XDG_RUNTIME_DIR": "/r", "HOME": "/h"}, []string{"/r/containers/auth.json", "/h/.config/containers/auth.json"}},
-		{map[string]string{"HOME": "/h", "XDG_CONFIG_HOME": "/c"}, []string{"/run/containers/7/auth.json", "/c/containers/auth.json"}},
+		{
+			map[string]string{"XDG_RUNTIME_DIR": "/r", "HOME": "/h"},
+			[]string{"/h/.docker/config.json", "/r/containers/auth.json", "/h/.config/containers/auth.json"},
+		},
+		{
+			map[string]string{"HOME": "/h", "XDG_CONFIG_HOME": "/c", "DOCKER_CONFIG": "/d"},
+			[]string{"/d/config.json", "/run/containers/7/auth.json", "/c/containers/auth.json"},
+		},
 		{nil, []string{"/run/containers/7/auth.json"}},
 	} {
-		got := source.AuthFilePaths(func(k string) string { return c.env[k] }, 7)
+		got := source.CredentialPaths(func(k string) string { return c.env[k] }, 7)
 		if !slices.Equal(got, c.want) {
 			t.Errorf("%v: %v, want %v", c.env, got, c.want)
 		}
 	}
+}
+
+// resolved returns the credentials for a reference, nil for none.
+func resolved(t *testing.T, k *source.Credentials, ref string) *authn.AuthConfig {
+	t.Helper()
+	n, err := name.ParseReference(ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := k.ResolveContext(t.Context(), n.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a == authn.Anonymous {
+		return nil
+	}
+	c, err := authn.Authorization(t.Context(), a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 // TestAuthFilesBehindClosedDoors: the default /run/containers belongs to root
@@ -121,10 +158,10 @@ func TestAuthFilesBehindClosedDoors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := source.AuthFiles(shut, "/nonexistent").Resolve(registry); err != nil {
-		t.Errorf("one of several: %v", err)
+	if _, err := (&source.Credentials{Paths: []string{shut}}).Resolve(registry); err != nil {
+		t.Errorf("one of the usual: %v", err)
 	}
-	if _, err := source.AuthFiles(shut).Resolve(registry); !errors.Is(err, fs.ErrPermission) {
-		t.Errorf("the only one: %v", err)
+	if _, err := (&source.Credentials{File: shut}).Resolve(registry); !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("the one that was named: %v", err)
 	}
 }
