@@ -41,7 +41,6 @@ func imageFlags() []cli.Flag {
 	return slices.Concat(storeFlags(), registryFlags(), []cli.Flag{
 		&cli.StringFlag{Name: "platform", EnvVars: env("platform"), Usage: "`OS/ARCH[/VARIANT]` to choose from an image index", DefaultText: "linux on this processor"},
 		&cli.StringFlag{Name: "unsafe-paths", EnvVars: env("unsafe-paths"), Value: "refuse", Usage: "absolute entry names and symlinks that climb above the root: refuse, or contain them as a chroot would"},
-		&cli.BoolFlag{Name: "plain-http", EnvVars: env("plain-http"), Usage: "speak HTTP to the registry, not HTTPS"},
 		&cli.StringFlag{Name: "docker-host", EnvVars: append(env("docker-host"), "DOCKER_HOST"), Value: "unix:///var/run/docker.sock", Usage: "where docker-daemon: references are found"},
 		&cli.BoolFlag{Name: "verify-cache", EnvVars: env("verify-cache"), Usage: "hold everything that is read from the store against its digest first, and make again what does not match"},
 		&cli.Int64Flag{Name: "limit-entries", EnvVars: env("limit-entries"), Usage: "entries in one layer; if set, also in the whole image", DefaultText: "4194304"},

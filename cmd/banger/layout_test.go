@@ -26,7 +26,7 @@ import (
 func TestOtherToolsReadTheStore(t *testing.T) {
 	bin, skopeo, umoci := bangertest.Binary(t), need.Tool(t, "skopeo", "skopeo"), need.Tool(t, "umoci", "umoci")
 	dir := t.TempDir()
-	store, host := filepath.Join(dir, "store"), registrytest.Start(t, "")
+	store, host := filepath.Join(dir, "store"), registrytest.Start(t, registrytest.Config{})
 	digests := map[string]string{}
 	for _, kind := range []string{"good", "other", "mixed"} {
 		layout := filepath.Join(dir, "some images", kind)
@@ -52,7 +52,7 @@ func TestOtherToolsReadTheStore(t *testing.T) {
 		"oci:" + good + ":latest", "oci:" + good + "@" + digests["good"],
 		host + "/some/other:1.0", host + "/some/other@" + digests["other"], "oci-archive:" + filepath.Join(dir, "mixed.tar.gz"),
 	} {
-		command(t, bin, "pull", "--store", store, "--plain-http", ref)
+		command(t, bin, "pull", "--store", store, ref)
 	}
 	if code, stderr := runBanger(t, bin, "build", "--store", store, "oci:"+good); code != exitOK {
 		t.Fatal(stderr)

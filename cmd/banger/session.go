@@ -37,7 +37,10 @@ func openWith(c *cli.Context, describe func(*cas.Store) host.Cache) (*session, e
 		return nil, err
 	}
 	var u *ui
-	from := sourceOptions(c, func(text string) { u.Log(sdk.LogWarn, text) })
+	from, err := sourceOptions(c, func(text string) { u.Log(sdk.LogWarn, text) })
+	if err != nil {
+		return nil, err
+	}
 	store, err := openStore(c)
 	if err != nil {
 		return nil, err

@@ -121,7 +121,7 @@ func TestBadBlobs(t *testing.T) {
 			w.WriteHeader(403)
 			return true
 		}},
-		{"redirect to this machine", "refused redirect", source.ErrNetwork, func(w http.ResponseWriter, r *http.Request, _ []byte) bool {
+		{"redirect to this machine", "refused to go on to 169.254.169.254", source.ErrNetwork, func(w http.ResponseWriter, r *http.Request, _ []byte) bool {
 			http.Redirect(w, r, "http://169.254.169.254/latest/meta-data", http.StatusTemporaryRedirect)
 			return true
 		}},

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
@@ -18,24 +19,23 @@ import (
 )
 
 // classify turns the error of a request into one of this package's kinds. It
-// claims no more than the registry's answer tells.
+// claims no more than the registry's answer tells, and shows no secrets.
 func (c *client) classify(ctx context.Context, err error, a asking) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("ask for %s: %w", a.what, context.Cause(ctx))
 	}
-	var (
-		answer *transport.Error
-		cert   *tls.CertificateVerificationError
-	)
-	// A registry that may be spoken to in the clear is tried in both ways: its
-	// bad certificate counts more than what its TLS port says to plain HTTP.
-	if !errors.As(err, &answer) || errors.As(err, &cert) {
+	return c.scrub(c.kindOf(err, a))
+}
+
+func (c *client) kindOf(err error, a asking) error {
+	var answer *transport.Error
+	if !errors.As(err, &answer) {
 		return c.unreachable(err)
 	}
 	says := quote(answer)
 	switch status := answer.StatusCode; {
 	case status == http.StatusTooManyRequests || has(answer, transport.TooManyRequestsErrorCode):
-		return hint.With(fmt.Errorf("%w: %s says %s", ErrRateLimit, c.host(), says), c.rateHint())
+		return hint.With(fmt.Errorf("%w: %s says %s", ErrRateLimit, c.host(), says), c.rateHint(a.wait))
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
 		return c.denied(says)
 	case status == http.StatusNotFound || status == http.StatusGone || status == http.StatusUnavailableForLegalReasons:
@@ -73,11 +73,15 @@ func (c *client) missing(answer *transport.Error, a asking, says string) error {
 	return notFound("%s/%s: %s: the registry says %s", c.host(), c.repo.RepositoryStr(), a.what, says)
 }
 
-func (c *client) rateHint() string {
-	if c.anonymous {
-		return "try again later, or for a larger quota run: docker login " + c.host()
+func (c *client) rateHint(wait time.Duration) string {
+	when := "later"
+	if wait > 0 {
+		when = "in " + wait.String()
 	}
-	return "try again later"
+	if c.anonymous {
+		return "try again " + when + ", or for a larger quota run: docker login " + c.host()
+	}
+	return "try again " + when
 }
 
 // host is the registry by the name that docker login takes.
@@ -99,11 +103,11 @@ func (c *client) unreachable(err error) error {
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return hint.With(err, "check the name of the host, and that this machine resolves names")
 	case errors.As(err, &plain), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
-		return hint.With(err, "the registry speaks plain HTTP: allow that for it if you trust the network")
+		return hint.With(err, "the registry speaks plain HTTP; if you trust the network: --plain-http "+c.host())
 	case errors.As(err, &unknown):
-		return hint.With(err, "install the certificate of the registry's authority on this machine")
+		return hint.With(err, "give the certificate of the registry's authority by --ca-file, or install it on this machine")
 	case errors.As(err, &verify):
-		return hint.With(err, "the registry's certificate is not valid for it")
+		return hint.With(err, "the registry's certificate is not valid for it; see --ca-file and --insecure-skip-verify "+c.host())
 	}
 	return err
 }
@@ -116,7 +120,7 @@ func has(e *transport.Error, code transport.ErrorCode) bool {
 func quote(e *transport.Error) string {
 	parts := []string{strings.TrimSpace(strconv.Itoa(e.StatusCode) + " " + http.StatusText(e.StatusCode))}
 	for _, d := range e.Errors {
-		parts = append(parts, strings.TrimSuffix(string(d.Code)+": "+d.Message, ": "))
+		parts = append(parts, strings.Trim(string(d.Code)+": "+d.Message, ": "))
 	}
 	return clean(strings.Join(parts, "; "), 200)
 }

@@ -1,12 +1,17 @@
 package source
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -20,64 +25,49 @@ type client struct {
 	repo   name.Repository
 	o      Options
 	policy retryPolicy
-	own    *http.Transport // to be closed; nil if the caller's is used
+	plain  bool // no TLS, ever
+	base   http.RoundTripper
 
 	mu        sync.Mutex
 	http      *http.Client // nil until connected
+	scheme    string       // "http" or "https", once connected
 	anonymous bool
+	secrets   []string // that no error may show
 }
 
 func newClient(repo name.Repository, o Options) *client {
-	c := &client{repo: repo, o: o, policy: o.retry.orDefault()}
-	if o.Transport == nil {
-		c.own = newTransport()
+	c := &client{repo: repo, o: o, policy: o.retry.orDefault(), base: o.Transport, anonymous: true}
+	c.plain = hasHost(o.PlainHTTP, c.addr())
+	if c.base == nil {
+		c.base = newCarrier(o)
 	}
 	return c
 }
 
-func (c *client) Close() error {
-	if c.own != nil {
-		c.own.CloseIdleConnections()
+// Close lets go of idle connections, unless the transport is the caller's.
+func (c *client) Close() {
+	if own, ok := c.base.(*carrier); ok {
+		own.CloseIdleConnections()
 	}
-	return nil
 }
 
-// connect finds out how the registry wants to be spoken to, and gets a token
-// if that takes one.
-func (c *client) connect(ctx context.Context) (*http.Client, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.http != nil {
-		return c.http, nil
-	}
-	auth, err := c.credentials(ctx)
-	if err != nil {
-		return nil, err
-	}
-	c.anonymous = auth == authn.Anonymous
-	var base http.RoundTripper = c.own
-	if c.own == nil {
-		base = c.o.Transport
-	}
-	limited, cancel := context.WithTimeoutCause(ctx, connectLimit, errStalled)
-	defer cancel()
-	rt := transport.NewUserAgent(&retrying{next: base, policy: c.policy}, c.o.UserAgent)
-	rt, err = transport.NewWithContext(limited, c.repo.Registry, auth, rt, []string{c.repo.Scope(transport.PullScope)})
-	if err != nil {
-		return nil, c.classify(ctx, err, asking{what: "registry " + c.repo.RegistryStr()})
-	}
-	c.http = &http.Client{Transport: rt, CheckRedirect: checkRedirect}
-	return c.http, nil
-}
+// addr is the registry's "HOST[:PORT]" in URLs.
+func (c *client) addr() string { return c.repo.RegistryStr() }
 
+// credentials finds the credentials for the repository and notes them.
 func (c *client) credentials(ctx context.Context) (authn.Authenticator, error) {
 	if c.o.Keychain == nil {
 		return authn.Anonymous, nil
 	}
 	auth, err := authn.Resolve(ctx, c.o.Keychain, c.repo)
 	if err != nil {
-		return nil, fmt.Errorf("%w: read credentials for %s: %w", ErrAuth, c.repo.RegistryStr(), err)
+		return nil, fmt.Errorf("%w: read credentials for %s: %w", ErrAuth, c.addr(), err)
 	}
+	plain, err := authn.Authorization(ctx, auth)
+	if err != nil {
+		return nil, fmt.Errorf("%w: read credentials for %s: %w", ErrAuth, c.addr(), err)
+	}
+	c.anonymous, c.secrets = auth == authn.Anonymous, secretsOf(plain)
 	return auth, nil
 }
 
@@ -87,6 +77,8 @@ type asking struct {
 	path   string // below /v2/REPOSITORY/
 	header http.Header
 	what   string // in an error: "manifest 3.20"
+
+	wait time.Duration // that the answer asks for before another try
 }
 
 // do makes a request and returns a response of one of the statuses wanted.
@@ -96,7 +88,7 @@ func (c *client) do(ctx context.Context, a asking, wanted ...int) (*http.Respons
 	if err != nil {
 		return nil, err
 	}
-	u := url.URL{Scheme: c.repo.Scheme(), Host: c.repo.RegistryStr(), Path: "/v2/" + c.repo.RepositoryStr() + "/" + a.path}
+	u := url.URL{Scheme: c.scheme, Host: c.addr(), Path: "/v2/" + c.repo.RepositoryStr() + "/" + a.path}
 	watched, cancel := context.WithCancelCause(ctx)
 	req, err := http.NewRequestWithContext(watched, a.method, u.String(), nil)
 	if err != nil {
@@ -110,11 +102,38 @@ func (c *client) do(ctx context.Context, a asking, wanted ...int) (*http.Respons
 		return nil, c.classify(ctx, err, a)
 	}
 	resp.Body = watch(resp.Body, cancel, c.policy.stall)
-	if err := transport.CheckError(resp, wanted...); err != nil {
-		_ = resp.Body.Close()
-		return nil, c.classify(ctx, err, a)
+	if slices.Contains(wanted, resp.StatusCode) {
+		return resp, nil
 	}
-	return resp, nil
+	defer resp.Body.Close()
+	a.wait, _ = retryAfter(resp.Header)
+	return nil, c.classify(ctx, refusal(resp), a)
+}
+
+// maxAnswer is how many bytes are read of an answer that says why not.
+const maxAnswer = 64 << 10
+
+// refusal returns what the registry says in an answer that was not wanted. One
+// in plain text counts as well as one in the form of the OCI distribution spec
+// ("Error Codes").
+func refusal(resp *http.Response) error {
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return err
+	}
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	err = transport.CheckError(resp)
+	var answer *transport.Error
+	if errors.As(err, &answer) && len(answer.Errors) == 0 && isText(resp.Header.Get("Content-Type")) {
+		answer.Errors = []transport.Diagnostic{{Message: strings.TrimSpace(string(body))}}
+	}
+	return err
+}
+
+// isText reports whether a media type is that of words for people. None at all
+// is what a server gives with an answer of the simplest kind.
+func isText(mediaType string) bool {
+	return mediaType == "" || strings.HasPrefix(mediaType, "text/plain")
 }
 
 // acceptManifests are the media types that a registry may answer with. The

@@ -16,7 +16,7 @@ import (
 
 func TestDistribution(t *testing.T) {
 	t.Setenv("XDG_RUNTIME_DIR", t.TempDir()) // skopeo fails where it may not look for credentials
-	host := registrytest.Start(t, "")
+	host := registrytest.Start(t, registrytest.Config{})
 	tar := filepath.Join(t.TempDir(), "docker.tar")
 	run(t, "sh", "dash", "-c", `zcat "$1" >"$2"`, "sh", alpineArchive(t), tar)
 	ref := host + "/team/alpine:3.11"
@@ -43,7 +43,7 @@ func TestDistribution(t *testing.T) {
 }
 
 func TestDistributionWithPassword(t *testing.T) {
-	host := registrytest.Start(t, registrytest.Htpasswd(t, "me", "secret"))
+	host := registrytest.Start(t, registrytest.Config{Htpasswd: registrytest.Htpasswd(t, "me", "secret")})
 	dir := t.TempDir()
 	tar := filepath.Join(dir, "docker.tar")
 	run(t, "sh", "dash", "-c", `zcat "$1" >"$2"`, "sh", alpineArchive(t), tar)
@@ -86,6 +86,39 @@ func TestDistributionWithPassword(t *testing.T) {
 	file := filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "containers/auth.json")
 	run(t, "skopeo", "skopeo", "login", "--tls-verify=false", "--authfile", file, "--username", "me", "--password", "secret", host)
 	check(t, mustOpen(t, ref, keychain()))
+}
+
+// The real registry by TLS with a password, as skopeo and banger see it.
+func TestDistributionWithTLSAndPassword(t *testing.T) {
+	certificate, key := registrytest.Certificate(t)
+	host := registrytest.Start(t, registrytest.Config{
+		Htpasswd: registrytest.Htpasswd(t, "me", "secret"), Certificate: certificate, Key: key,
+	})
+	tar := filepath.Join(t.TempDir(), "docker.tar")
+	run(t, "sh", "dash", "-c", `zcat "$1" >"$2"`, "sh", alpineArchive(t), tar)
+	ref := host + "/team/alpine:3.11"
+	skopeoCopy(t, "docker-archive:"+tar, "docker://"+ref, "--dest-tls-verify=false", "--dest-creds", "me:secret")
+
+	file := filepath.Join(t.TempDir(), "auth.json")
+	run(t, "skopeo", "skopeo", "login", "--tls-verify=false", "--authfile", file, "--username", "me", "--password", "secret", host)
+	keychain := &source.Credentials{File: file}
+	pool, err := source.RootCAs(certificate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, o := range map[string]source.Options{
+		"authority known":  {RootCAs: pool, Keychain: keychain},
+		"nothing verified": {SkipVerify: []string{host}, Keychain: keychain},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if ids := check(t, mustOpen(t, ref, o)); ids[0] != alpineDiffID {
+				t.Errorf("diffIDs %v", ids)
+			}
+		})
+	}
+	_ = wantError(t, ref, source.Options{Keychain: keychain}, source.ErrNetwork, "certificate signed by unknown authority")
+	_ = wantError(t, ref, source.Options{RootCAs: pool}, source.ErrAuth, "to strangers")
+	_ = wantError(t, ref, source.Options{PlainHTTP: []string{host}, Keychain: keychain}, source.ErrNetwork, "HTTP request to an HTTPS server")
 }
 
 // A port that something listens on without ever answering is given up when

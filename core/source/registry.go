@@ -19,19 +19,20 @@ type registry struct {
 	layers []v1.Descriptor
 }
 
+func (reg *registry) Close() error {
+	reg.client.Close()
+	return nil
+}
+
 func openRegistry(ctx context.Context, r Reference, o Options) (_ Image, err error) {
-	var opts []name.Option
-	if o.PlainHTTP {
-		opts = append(opts, name.Insecure)
-	}
-	ref, err := name.ParseReference(r.Rest, opts...)
+	ref, err := name.ParseReference(r.Rest)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrReference, err)
 	}
 	reg := &registry{client: newClient(ref.Context(), o)}
 	defer func() {
 		if err != nil {
-			_ = reg.Close()
+			reg.client.Close()
 		}
 	}()
 	res := &resolver{o: o, store: reg}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -31,9 +32,15 @@ type server struct {
 	// true.
 	before   atomic.Pointer[func(http.ResponseWriter, *http.Request) bool]
 	requests atomic.Int64
+	mu       sync.Mutex   // for what a test counts
+	plain    http.Handler // the registry without before
+	handler  http.Handler
 }
 
-func (s *server) ServeHTTP(next http.Handler) http.Handler {
+// quiet keeps a server's complaints out of the test's output.
+var quiet = log.New(io.Discard, "", 0)
+
+func (s *server) intercepted(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.requests.Add(1)
 		if f := s.before.Load(); f != nil && (*f)(w, r) {
@@ -72,9 +79,9 @@ func (s *server) onBlob(t testing.TB, i int, f func(w http.ResponseWriter, r *ht
 
 func startRegistry(t testing.TB) *server {
 	t.Helper()
-	s := &server{}
-	quiet := log.New(io.Discard, "", 0)
-	srv := httptest.NewUnstartedServer(s.ServeHTTP(registry.New(registry.Logger(quiet))))
+	s := &server{plain: registry.New(registry.Logger(quiet))}
+	s.handler = s.intercepted(s.plain)
+	srv := httptest.NewUnstartedServer(s.handler)
 	srv.Config.ErrorLog = quiet
 	srv.Start()
 	t.Cleanup(srv.Close)

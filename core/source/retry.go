@@ -91,14 +91,22 @@ func retryable(resp *http.Response, err error) (time.Duration, bool) {
 	default:
 		return 0, false
 	}
-	s, err := strconv.Atoi(resp.Header.Get("Retry-After"))
-	if err != nil || s < 0 {
-		return 0, true
+	asked, ok := retryAfter(resp.Header)
+	return asked, !ok || asked <= maxRetryAfter
+}
+
+// retryAfter returns how long a server wants to be left alone (RFC 9110,
+// section 10.2.3), rounded up to seconds, and whether it says so.
+func retryAfter(h http.Header) (time.Duration, bool) {
+	v := h.Get("Retry-After")
+	if s, err := strconv.ParseUint(v, 10, 31); err == nil {
+		return time.Duration(s) * time.Second, true
 	}
-	if s > int(maxRetryAfter/time.Second) {
+	at, err := http.ParseTime(v)
+	if err != nil {
 		return 0, false
 	}
-	return time.Duration(s) * time.Second, true
+	return max(0, time.Until(at)+time.Second-1).Truncate(time.Second), true
 }
 
 // passing reports whether a failure of the connection may pass: it broke, or

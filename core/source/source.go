@@ -2,6 +2,7 @@ package source
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"net/http"
@@ -30,9 +31,15 @@ type Options struct {
 	Transport http.RoundTripper
 	// UserAgent is sent to registries, followed by that of the client library.
 	UserAgent string
-	// PlainHTTP lets any registry be spoken to without TLS. Those on this
-	// machine and in private networks always may be.
-	PlainHTTP bool
+	// PlainHTTP are the registries that are spoken to without TLS, as
+	// "HOST[:PORT]" of their references; see [ParseHost]. One on this machine
+	// need not be among them: it is where it does not speak TLS. No other is.
+	PlainHTTP []string
+	// SkipVerify are registries, or hosts that they lead to, whose certificates
+	// may be anyone's. It is for the default Transport, as is RootCAs.
+	SkipVerify []string
+	// RootCAs vouch for registries; nil is the system's. See [RootCAs].
+	RootCAs *x509.CertPool
 	// DockerHost is the daemon's address (unix:///PATH or tcp://HOST:PORT);
 	// "" is unix:///var/run/docker.sock.
 	DockerHost string

@@ -1,5 +1,5 @@
-// Package registrytest runs Debian's docker-registry for tests, the real
-// thing, on the loopback interface.
+// Package registrytest has registries for tests on the loopback interface:
+// Debian's docker-registry, the real thing, and one that fails and lies.
 package registrytest
 
 import (
@@ -17,22 +17,36 @@ import (
 	"banger/internal/need"
 )
 
+// Config says what a real registry is like. The zero value lets everybody in
+// by plain HTTP.
+type Config struct {
+	Htpasswd         string // file of users, one of whom it wants; see [Htpasswd]
+	Certificate, Key string // files for TLS; see [Certificate]
+}
+
+// yaml is the configuration file of docker-registry (its configuration.md).
+func (c Config) yaml(root string) string {
+	s := fmt.Sprintf("version: 0.1\nlog: {level: info}\nstorage: {filesystem: {rootdirectory: %s}}\n", root)
+	s += "http:\n  addr: '127.0.0.1:0'\n"
+	if c.Certificate != "" {
+		s += fmt.Sprintf("  tls: {certificate: %s, key: %s}\n", c.Certificate, c.Key)
+	}
+	if c.Htpasswd != "" {
+		s += fmt.Sprintf("auth: {htpasswd: {realm: test, path: %s}}\n", c.Htpasswd)
+	}
+	return s
+}
+
 // Start runs a registry on a port of its own of this machine until the test
-// ends and returns its "HOST:PORT". With the path of an htpasswd file it wants
-// one of its users; see [Htpasswd].
-func Start(t testing.TB, htpasswd string) string {
+// ends and returns its "HOST:PORT".
+func Start(t testing.TB, c Config) string {
 	t.Helper()
 	program := need.Tool(t, "docker-registry", "docker-registry")
 	dir := t.TempDir()
-	config := fmt.Sprintf("version: 0.1\nlog: {level: info}\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: '127.0.0.1:0'}\n", dir)
-	if htpasswd != "" {
-		config += fmt.Sprintf("auth: {htpasswd: {realm: test, path: %s}}\n", htpasswd)
-	}
 	path := filepath.Join(dir, "config.yml")
-	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(c.yaml(dir)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	cmd := exec.CommandContext(ctx, program, "serve", path)
 	log := newPortLog()
