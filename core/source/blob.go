@@ -71,7 +71,7 @@ func (r *blobReader) broken(err error) error {
 	if errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF
 	}
-	if r.failures++; r.ctx.Err() != nil || !passing(err) || r.failures == maxAttempts {
+	if r.failures++; r.ctx.Err() != nil || r.failures == maxAttempts {
 		err = fmt.Errorf("after %d of %d bytes: %w", r.off, r.desc.Size, err)
 		return r.c.classify(r.ctx, err, a)
 	}

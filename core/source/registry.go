@@ -2,14 +2,11 @@ package source
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"net/http"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/opencontainers/go-digest"
 )
 
@@ -62,63 +59,7 @@ func (reg *registry) root(ctx context.Context, ref name.Reference, res *resolver
 		}
 		return document{raw: raw, digest: digestOf(desc)}, nil
 	}
-	if doc, ok, err := reg.peek(ctx, ref.Identifier(), res); ok || err != nil {
-		return doc, err
-	}
-	raw, mediaType, err := reg.get(ctx, ref.Identifier(), maxManifest)
-	if err != nil {
-		return document{}, err
-	}
-	return document{raw: raw, digest: digest.FromBytes(raw), claimed: mediaType}, nil
-}
-
-// peek asks what a tag means without fetching it, for registries count
-// fetches (Docker Hub's limit), and looks for that in the caller's cache. An
-// answer that does not help is no error.
-func (reg *registry) peek(ctx context.Context, tag string, res *resolver) (document, bool, error) {
-	if res.o.Cached == nil {
-		return document{}, false, nil
-	}
-	resp, err := reg.do(ctx, askManifest(http.MethodHead, tag), http.StatusOK)
-	switch {
-	case errors.Is(err, ErrNetwork) || ctx.Err() != nil:
-		return document{}, false, err
-	case err != nil:
-		return document{}, false, nil // the fetch says why
-	}
-	if err := resp.Body.Close(); err != nil {
-		return document{}, false, nil
-	}
-	desc := v1.Descriptor{Size: resp.ContentLength}
-	desc.Digest, err = v1.NewHash(resp.Header.Get("Docker-Content-Digest"))
-	if err != nil || checkDigest(desc) != nil {
-		return document{}, false, nil
-	}
-	raw, ok := res.cached(desc)
-	return document{raw: raw, digest: digestOf(desc), claimed: types.MediaType(resp.Header.Get("Content-Type"))}, ok, nil
-}
-
-// get fetches a manifest by tag or digest.
-func (reg *registry) get(ctx context.Context, identifier string, limit int64) ([]byte, types.MediaType, error) {
-	a := askManifest(http.MethodGet, identifier)
-	resp, err := reg.do(ctx, a, http.StatusOK)
-	if err != nil {
-		return nil, "", err
-	}
-	defer resp.Body.Close()
-	raw, err := readAll(resp.Body, limit)
-	if err != nil {
-		if !errors.Is(err, ErrInvalid) {
-			err = reg.classify(ctx, err, a)
-		}
-		return nil, "", err
-	}
-	return raw, types.MediaType(resp.Header.Get("Content-Type")), nil
-}
-
-func (reg *registry) manifest(ctx context.Context, d v1.Descriptor, limit int64) ([]byte, error) {
-	raw, _, err := reg.get(ctx, d.Digest.String(), limit)
-	return raw, err
+	return reg.tagged(ctx, ref.Identifier(), res)
 }
 
 func (reg *registry) config(ctx context.Context, d v1.Descriptor, limit int64) ([]byte, error) {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -109,11 +110,12 @@ func retryAfter(h http.Header) (time.Duration, bool) {
 	return max(0, time.Until(at)+time.Second-1).Truncate(time.Second), true
 }
 
-// passing reports whether a failure of the connection may pass: it broke, or
-// a body stalled. A host that is unknown or refuses stays so, and one that
-// did not answer in time has been waited for long enough.
+// passing reports whether a failure of the connection may pass: it broke. A
+// host that is unknown or refuses stays so, and one that did not answer in
+// time has been waited for long enough.
 func passing(err error) bool {
 	var dns *net.DNSError
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) ||
-		errors.Is(err, syscall.EPIPE) || errors.Is(err, errStalled) || errors.As(err, &dns) && dns.IsTemporary
+	text := err.Error() // net/http does not export its errors of HTTP/2
+	return strings.Contains(text, "stream error: stream ID") || strings.Contains(text, "http2: ") || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) ||
+		errors.Is(err, syscall.EPIPE) || errors.As(err, &dns) && dns.IsTemporary
 }
