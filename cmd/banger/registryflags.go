@@ -17,6 +17,7 @@ func registryFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "plain-http", EnvVars: env("plain-http"), Usage: "speak to the registry `HOST[:PORT]` without TLS, as to one on this machine that has none; may be given again"},
 		&cli.StringSliceFlag{Name: "ca-file", EnvVars: env("ca-file"), Usage: "trust the certificate authorities in the PEM `FILE`, too; may be given again"},
 		&cli.StringSliceFlag{Name: "insecure-skip-verify", EnvVars: env("insecure-skip-verify"), Usage: "take any certificate from the registry `HOST[:PORT]`; may be given again"},
+		&cli.StringSliceFlag{Name: "mirror", EnvVars: env("mirror"), Usage: "`HOST=URL`: ask the registry at URL before HOST, as in docker.io=https://mirror.example/prefix; may be given again"},
 	}
 }
 
@@ -26,6 +27,7 @@ func sourceOptions(c *cli.Context, warn func(string)) (source.Options, error) {
 	o := source.Options{
 		UserAgent:  "banger/" + version(),
 		DockerHost: c.String("docker-host"),
+		Warn:       warn,
 		Keychain: &source.Credentials{
 			File:   c.String("authfile"),
 			Paths:  source.CredentialPaths(os.Getenv, os.Getuid()),
@@ -39,6 +41,13 @@ func sourceOptions(c *cli.Context, warn func(string)) (source.Options, error) {
 	}
 	if o.SkipVerify, err = hosts(c, "insecure-skip-verify"); err != nil {
 		return o, err
+	}
+	for _, value := range listed(c, "mirror") {
+		m, err := source.ParseMirror(value)
+		if err != nil {
+			return o, usagef("--mirror: %v", err)
+		}
+		o.Mirrors = append(o.Mirrors, m)
 	}
 	if files := c.StringSlice("ca-file"); len(files) > 0 {
 		if o.RootCAs, err = source.RootCAs(files...); err != nil {

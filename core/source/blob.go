@@ -11,21 +11,22 @@ import (
 )
 
 // blobReader reads a blob from a registry to its promised size, and goes on
-// where it stopped when the connection breaks or stalls. It gives up after
-// several failures in a row without a byte between them. It is not safe for
-// concurrent use.
+// where it stopped when the connection breaks or stalls. After several
+// failures in a row without a byte between them it goes on elsewhere, or gives
+// up. It is not safe for concurrent use.
 type blobReader struct {
 	ctx      context.Context
-	c        *client
+	at       *endpoints
+	c        *client // one of them
 	desc     v1.Descriptor
 	body     io.ReadCloser // nil between connections
 	off      int64
 	failures int
 }
 
-// openBlob begins to read the blob d.
-func (c *client) openBlob(ctx context.Context, d v1.Descriptor) (io.ReadCloser, error) {
-	r := &blobReader{ctx: ctx, c: c, desc: d}
+// openBlob begins to read the blob d from where it is to be had.
+func (e *endpoints) openBlob(ctx context.Context, d v1.Descriptor) (io.ReadCloser, error) {
+	r := &blobReader{ctx: ctx, at: e, c: e.after(nil), desc: d}
 	if err := r.connect(); err != nil {
 		return nil, err
 	}
@@ -72,14 +73,37 @@ func (r *blobReader) broken(err error) error {
 		err = io.ErrUnexpectedEOF
 	}
 	if r.failures++; r.ctx.Err() != nil || r.failures == maxAttempts {
-		err = fmt.Errorf("after %d of %d bytes: %w", r.off, r.desc.Size, err)
-		return r.c.classify(r.ctx, err, a)
+		err = r.c.classify(r.ctx, fmt.Errorf("after %d of %d bytes: %w", r.off, r.desc.Size, err), a)
+		return r.elsewhere(err)
 	}
 	return r.c.policy.wait(r.ctx, r.failures, 0)
 }
 
-// connect asks for the blob from r.off on.
+// elsewhere has the reader go on at the next endpoint, or returns the error
+// if there is none.
+func (r *blobReader) elsewhere(err error) error {
+	next := r.at.instead(r.ctx, r.c, err)
+	if next == nil {
+		return err
+	}
+	r.c, r.failures = next, 0
+	return nil
+}
+
+// connect asks for the blob from r.off on, wherever it is to be had.
 func (r *blobReader) connect() error {
+	for {
+		err := r.ask()
+		if err == nil {
+			return nil
+		}
+		if err := r.elsewhere(err); err != nil {
+			return err
+		}
+	}
+}
+
+func (r *blobReader) ask() error {
 	a, wanted := askBlob(r.desc.Digest.String()), []int{http.StatusOK}
 	if r.off > 0 {
 		a.header.Set("Range", fmt.Sprintf("bytes=%d-", r.off))

@@ -12,13 +12,8 @@ import (
 
 // registry is one image in a registry.
 type registry struct {
-	*client
+	*endpoints
 	layers []v1.Descriptor
-}
-
-func (reg *registry) Close() error {
-	reg.client.Close()
-	return nil
 }
 
 func openRegistry(ctx context.Context, r Reference, o Options) (_ Image, err error) {
@@ -26,10 +21,14 @@ func openRegistry(ctx context.Context, r Reference, o Options) (_ Image, err err
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrReference, err)
 	}
-	reg := &registry{client: newClient(ref.Context(), o)}
+	at, err := newEndpoints(ref.Context(), o)
+	if err != nil {
+		return nil, err
+	}
+	reg := &registry{endpoints: at}
 	defer func() {
 		if err != nil {
-			reg.client.Close()
+			_ = reg.Close()
 		}
 	}()
 	res := &resolver{o: o, store: reg}
@@ -59,16 +58,37 @@ func (reg *registry) root(ctx context.Context, ref name.Reference, res *resolver
 		}
 		return document{raw: raw, digest: digestOf(desc)}, nil
 	}
-	return reg.tagged(ctx, ref.Identifier(), res)
+	var doc document
+	err := reg.each(ctx, func(c *client) (err error) {
+		doc, err = c.tagged(ctx, ref.Identifier(), res)
+		return err
+	})
+	return doc, err
 }
 
-func (reg *registry) config(ctx context.Context, d v1.Descriptor, limit int64) ([]byte, error) {
-	r, err := reg.openBlob(ctx, d)
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	return readAll(r, limit)
+func (reg *registry) manifest(ctx context.Context, d v1.Descriptor, limit int64) (raw []byte, err error) {
+	err = reg.each(ctx, func(c *client) error {
+		if raw, err = c.manifest(ctx, d, limit); err != nil {
+			return err
+		}
+		return verify(raw, d)
+	})
+	return raw, err
+}
+
+func (reg *registry) config(ctx context.Context, d v1.Descriptor, limit int64) (raw []byte, err error) {
+	err = reg.each(ctx, func(c *client) error {
+		r, err := c.alone().openBlob(ctx, d)
+		if err != nil {
+			return err
+		}
+		defer r.Close()
+		if raw, err = readAll(r, limit); err != nil {
+			return err
+		}
+		return verify(raw, d)
+	})
+	return raw, err
 }
 
 func (reg *registry) openLayer(ctx context.Context, i int) (io.ReadCloser, error) {

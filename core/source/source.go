@@ -40,6 +40,12 @@ type Options struct {
 	SkipVerify []string
 	// RootCAs vouch for registries; nil is the system's. See [RootCAs].
 	RootCAs *x509.CertPool
+	// Mirrors are asked before the registries they stand for, in this order.
+	// What a tag means, the first that answers decides.
+	Mirrors []Mirror
+	// Warn, if not nil, is told why a mirror was of no use. It is called from
+	// several goroutines.
+	Warn func(text string)
 	// DockerHost is the daemon's address (unix:///PATH or tcp://HOST:PORT);
 	// "" is unix:///var/run/docker.sock.
 	DockerHost string
