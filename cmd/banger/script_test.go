@@ -42,12 +42,16 @@ func TestScript(t *testing.T) {
 			home := filepath.Join(e.WorkDir, "home")
 			e.Setenv("HOME", home)
 			e.Setenv("XDG_CACHE_HOME", "")
+			setupRegistry(e)
 			return os.Mkdir(home, 0o777)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"mkimage": mkimage,
-			"exits":   exits,
-			"empty":   emptyDir,
+			"mkimage":  mkimage,
+			"exits":    exits,
+			"empty":    emptyDir,
+			"serve":    serveImage,
+			"break":    breakRegistry,
+			"requests": requests,
 		},
 		Condition: func(cond string) (bool, error) {
 			if cond == "root" {
