@@ -113,6 +113,7 @@ func (e *Engine) Build(ctx context.Context, o BuildOptions) (*BuildResult, error
 		if err != nil {
 			return err
 		}
+		e.remember(ctx, src)
 		res, err = e.deliver(ctx, r, o)
 		return err
 	})

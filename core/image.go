@@ -24,7 +24,8 @@ type Image struct {
 // opened is a resolved image and the temporary directory its source may use.
 type opened struct {
 	source.Image
-	temp *lateDir
+	temp       *lateDir
+	inRegistry bool
 
 	sound sync.Map // the diffIDs of layers that need no second look
 }
@@ -46,7 +47,7 @@ func (e *Engine) open(ctx context.Context, im Image) (*opened, error) {
 	}
 	temp := e.lateDir("source")
 	opts.TempDir = temp.get
-	opts.Cached = e.cachedManifest
+	opts.Cached, opts.Tagged = e.cachedManifest, e.tagged
 	src, err := source.Open(ctx, im.Ref, opts)
 	if err != nil {
 		temp.remove()
@@ -55,7 +56,8 @@ func (e *Engine) open(ctx context.Context, im Image) (*opened, error) {
 	if p := src.Manifest().Platform; im.Platform == "" && p != (source.Platform{}) && !source.HostPlatform().Matches(p) {
 		e.Events.Log(sdk.LogWarn, fmt.Sprintf("image %s is for %s, and this host is %s", src.Name(), p, source.HostPlatform()))
 	}
-	return &opened{Image: src, temp: temp}, nil
+	ref, err := source.ParseReference(im.Ref)
+	return &opened{Image: src, temp: temp, inRegistry: err == nil && ref.Scheme == source.SchemeRegistry}, nil
 }
 
 // maxManifest bounds a manifest in bytes. Registries are told to accept at
@@ -68,4 +70,11 @@ func (e *Engine) cachedManifest(d digest.Digest, size int64) ([]byte, bool) {
 	}
 	b, err := e.Store.ReadBlob(d, size)
 	return b, err == nil
+}
+
+// tagged returns what a name was when it was last pulled. A name that no OCI
+// layout may have is not found: another may be spelled the same there.
+func (e *Engine) tagged(name string) (digest.Digest, bool) {
+	desc, err := e.Store.Tagged(name)
+	return desc.Digest, err == nil && refName(name) == name
 }

@@ -68,7 +68,11 @@ func (e *Engine) tag(ctx context.Context, src *opened) error {
 			return err
 		}
 	}
-	return e.Store.Tag(ctx, desc, refName(src.Name()))
+	name := refName(src.Name())
+	if src.inRegistry && name != src.Name() {
+		name += "@" + m.Digest.String() // another image may have that name
+	}
+	return e.Store.Tag(ctx, desc, name)
 }
 
 // pull brings what a build needs. With blobs, it also brings the compressed
@@ -97,6 +101,7 @@ func (e *Engine) pull(ctx context.Context, src *opened, blobs bool) (*Pulled, er
 			return nil, err
 		}
 	}
+	e.remember(ctx, src)
 	return p, nil
 }
 
@@ -139,6 +144,12 @@ func (e *Engine) config(ctx context.Context, src *opened) ([]byte, error) {
 // pullLayers makes every layer present, several side by side, and returns the
 // bytes it fetched. The first failure ends the others.
 func (e *Engine) pullLayers(ctx context.Context, src *opened, diffIDs []digest.Digest, blobs bool) (int64, error) {
+	if e.Source.Offline && src.inRegistry {
+		if err := e.haveLayers(ctx, src, diffIDs); err != nil {
+			return 0, err
+		}
+		blobs = false
+	}
 	var fetched atomic.Int64
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(e.Jobs)

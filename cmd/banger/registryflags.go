@@ -18,6 +18,7 @@ func registryFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "ca-file", EnvVars: env("ca-file"), Usage: "trust the certificate authorities in the PEM `FILE`, too; may be given again"},
 		&cli.StringSliceFlag{Name: "insecure-skip-verify", EnvVars: env("insecure-skip-verify"), Usage: "take any certificate from the registry `HOST[:PORT]`; may be given again"},
 		&cli.StringSliceFlag{Name: "mirror", EnvVars: env("mirror"), Usage: "`HOST=URL`: ask the registry at URL before HOST, as in docker.io=https://mirror.example/prefix; may be given again"},
+		&cli.BoolFlag{Name: "offline", EnvVars: env("offline"), Usage: "open no connection: take what the store has, a tag as it was last pulled"},
 	}
 }
 
@@ -27,6 +28,7 @@ func sourceOptions(c *cli.Context, warn func(string)) (source.Options, error) {
 	o := source.Options{
 		UserAgent:  "banger/" + version(),
 		DockerHost: c.String("docker-host"),
+		Offline:    c.Bool("offline"),
 		Warn:       warn,
 		Keychain: &source.Credentials{
 			File:   c.String("authfile"),

@@ -20,6 +20,9 @@ var (
 	// ErrRateLimit: the registry refuses more requests for now. It is also an
 	// ErrNetwork.
 	ErrRateLimit error = rateLimit{}
+	// ErrOffline: something would have to be fetched, and must not be. It is
+	// also an ErrNotFound.
+	ErrOffline error = offlineError{}
 	// ErrInvalid: the image is malformed, lies about itself, or is of a kind
 	// that cannot be unpacked.
 	ErrInvalid = errors.New("invalid image")
@@ -32,6 +35,11 @@ type rateLimit struct{}
 
 func (rateLimit) Error() string { return "rate limit reached" }
 func (rateLimit) Unwrap() error { return ErrNetwork }
+
+type offlineError struct{}
+
+func (offlineError) Error() string { return "offline, and the store does not have" }
+func (offlineError) Unwrap() error { return ErrNotFound }
 
 // invalid makes an ErrInvalid.
 func invalid(format string, args ...any) error {

@@ -53,6 +53,13 @@ type Options struct {
 	// The size is -1 where it is not known. What it returns is verified; what
 	// is wrong counts as absent. It spares a reference by digest the network.
 	Cached func(d digest.Digest, size int64) ([]byte, bool)
+	// Offline keeps from opening any connection: of an image in a registry
+	// there is what Cached has, and its layers not at all. What is missing is
+	// an ErrOffline.
+	Offline bool
+	// Tagged returns the digest of the manifest that a name meant when the
+	// caller last pulled it; see the Name of an Image. It is for Offline.
+	Tagged func(name string) (digest.Digest, bool)
 
 	retry retryPolicy // of requests to registries; the zero value is the default
 }
@@ -109,6 +116,12 @@ func Open(ctx context.Context, ref string, o Options) (Image, error) {
 }
 
 func open(ctx context.Context, r Reference, o Options) (Image, error) {
+	switch {
+	case o.Offline && r.Scheme == SchemeRegistry:
+		return openOffline(ctx, r, o)
+	case o.Offline && r.Scheme == SchemeDockerDaemon:
+		return nil, missing("what only the docker daemon has: it would be asked over a socket")
+	}
 	switch r.Scheme {
 	case SchemeOCI:
 		return openLayout(ctx, r, o)
