@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os/exec"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -19,10 +20,11 @@ type side struct {
 type contest struct {
 	name        string
 	ours, rival side
-	prepare     func() error // before each turn
-	teardown    func() error // at the end; may be nil
-	limit       float64      // of our time, in rival's times
-	peakMiB     float64      // of our memory; 0 for no limit
+	prepare     func() error  // before each turn
+	teardown    func() error  // at the end; may be nil
+	limit       float64       // of our time, in rival's times; 0 for no limit
+	overhead    time.Duration // of our time over rival's; 0 for no limit
+	peakMiB     float64       // of our memory; 0 for no limit
 }
 
 // sample is one run of a command.
@@ -95,8 +97,26 @@ func (r result) peak() float64 {
 	return float64(most) / (1 << 20)
 }
 
+func (r result) extra() time.Duration { return median(r.us) - median(r.them) }
+
 func (r result) over() bool {
-	return r.ratio() > r.limit || r.peakMiB > 0 && r.peak() > r.peakMiB
+	return r.limit > 0 && r.ratio() > r.limit || r.overhead > 0 && r.extra() > r.overhead ||
+		r.peakMiB > 0 && r.peak() > r.peakMiB
+}
+
+// findings are the figures that have a limit, each with it.
+func (r result) findings() string {
+	var all []string
+	if r.limit > 0 {
+		all = append(all, fmt.Sprintf("ratio %.2f (limit %.2f)", r.ratio(), r.limit))
+	}
+	if r.overhead > 0 {
+		all = append(all, fmt.Sprintf("overhead %.0f ms (limit %.0f)", r.extra().Seconds()*1000, r.overhead.Seconds()*1000))
+	}
+	if r.peakMiB > 0 {
+		all = append(all, fmt.Sprintf("peak memory %.0f MiB (limit %.0f)", r.peak(), r.peakMiB))
+	}
+	return strings.Join(all, ", ")
 }
 
 // String returns the result in three lines.
@@ -105,12 +125,7 @@ func (r result) String() string {
 	if r.over() {
 		verdict = "OVER"
 	}
-	memory := ""
-	if r.peakMiB > 0 {
-		memory = fmt.Sprintf(", peak memory %.0f MiB (limit %.0f)", r.peak(), r.peakMiB)
-	}
-	return fmt.Sprintf("%s: ratio %.2f (limit %.2f)%s: %s\n%s\n%s",
-		r.name, r.ratio(), r.limit, memory, verdict, line(r.ours.name, r.us), line(r.rival.name, r.them))
+	return fmt.Sprintf("%s: %s: %s\n%s\n%s", r.name, r.findings(), verdict, line(r.ours.name, r.us), line(r.rival.name, r.them))
 }
 
 func line(name string, samples []sample) string {

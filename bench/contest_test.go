@@ -27,6 +27,8 @@ func TestResult(t *testing.T) {
 	}{
 		{"within", contest{limit: 0.75, peakMiB: 9}, false, "ratio 0.75 (limit 0.75), peak memory 9 MiB (limit 9): ok"},
 		{"slow", contest{limit: 0.74}, true, "ratio 0.75 (limit 0.74): OVER"},
+		{"late", contest{limit: 1, overhead: time.Nanosecond}, false, "ratio 0.75 (limit 1.00), overhead -1000 ms (limit 0): ok"},
+		{"later", contest{overhead: time.Nanosecond, limit: 0.5}, true, "OVER"},
 		{"big", contest{limit: 2, peakMiB: 8}, true, "peak memory 9 MiB (limit 8): OVER"},
 	}
 	for _, test := range tests {

@@ -4,12 +4,17 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // setup is what the contests run with.
 type setup struct {
 	banger, layout, dir string
 	turns               int
+
+	self     string // this program
+	registry string // "HOST:PORT" of one with the image
+	largest  string // file of the image's largest layer
 }
 
 // contests are the promises about speed: each in the order that it needs.
@@ -21,6 +26,7 @@ func (s setup) contests() []contest {
 		return side{"banger build, " + builder, append(append(args, more...), "oci:"+s.layout)}
 	}
 	unpack := side{"umoci unpack, mkfs.ext4 -d", []string{"sh", "-ec", unpackAndMkfs, "sh", s.layout + ":latest", bundle, rival}}
+	idle := side{"true", []string{"true"}}
 	cp := side{"cp --sparse=always", []string{"cp", "--sparse=always", image, rival}}
 	again := func() error { return removeAll(rival) }
 	anew := func() error { return removeAll(store, image, bundle, rival) }
@@ -28,10 +34,44 @@ func (s setup) contests() []contest {
 	return []contest{
 		{name: "cold build, e2fs", ours: build("e2fs"), rival: unpack, prepare: anew, limit: 1, peakMiB: 150, teardown: teardown},
 		{name: "second build, e2fs", ours: build("e2fs"), rival: cp, prepare: again, limit: 1.5},
+		{
+			name:     "known build",
+			ours:     side{"banger build, no -o", []string{s.banger, "build", "--quiet", "--builder", "e2fs", "--store", store, "oci:" + s.layout}},
+			rival:    idle,
+			prepare:  nothing,
+			overhead: 50 * time.Millisecond,
+		},
+		{name: "help", ours: side{"banger --help", []string{s.banger, "--help"}}, rival: idle, prepare: nothing, overhead: 50 * time.Millisecond},
 		{name: "cold build, ext4", ours: build("ext4"), rival: unpack, prepare: anew, limit: 0.25, peakMiB: 150, teardown: teardown},
 		{name: "warm build, ext4: layers unpacked, image not built", ours: build("ext4", "--no-cache"), rival: cp, prepare: again, limit: 1.3, peakMiB: 150},
+		s.coldPull(),
 	}
 }
+
+// coldPull is a pull from a registry of this machine, which verifies, keeps
+// and unpacks, against getting the same blobs and decompressing the largest.
+func (s setup) coldPull() contest {
+	store, dir := filepath.Join(s.dir, "pulled"), filepath.Join(s.dir, "copied")
+	return contest{
+		name:  "cold pull",
+		ours:  side{"banger pull", []string{s.banger, "pull", "--quiet", "--store", store, s.registry + "/bench:latest"}},
+		rival: side{"skopeo copy, klauspost gunzip", []string{"sh", "-ec", copyAndGunzip, "sh", s.registry + "/bench:latest", dir, s.self, s.largest}},
+		prepare: func() error {
+			return removeAll(store, dir)
+		},
+		limit:    1.15,
+		teardown: func() error { return removeAll(store, dir) },
+	}
+}
+
+// copyAndGunzip gets the image $1 into the directory $2, and has $3, which is
+// this program, decompress the file $4.
+const copyAndGunzip = `
+skopeo copy --quiet --src-tls-verify=false "docker://$1" "dir:$2"
+"$3" -gunzip "$4"
+`
+
+func nothing() error { return nil }
 
 // unpackAndMkfs makes what banger makes with tools that root has: $1 is the
 // image, $2 a directory, $3 the file. It leaves a fifth of the room free.

@@ -28,9 +28,15 @@ func main() {
 	flag.StringVar(&s.layout, "layout", "build/debian-oci", "OCI layout `directory` of the image that is built, tag latest")
 	scratch := flag.String("scratch", "build", "`directory` for stores and images, removed at the end")
 	flag.IntVar(&s.turns, "n", 5, "how often each command runs")
+	plain := flag.String("gunzip", "", "decompress `FILE` and do nothing else: the measure of a pull")
 	flag.Parse()
 
-	err := run(ctx, s, *scratch, os.Stdout)
+	err := error(nil)
+	if *plain != "" {
+		err = gunzip(*plain)
+	} else {
+		err = run(ctx, s, *scratch, os.Stdout)
+	}
 	if errors.Is(err, errOverLimit) {
 		os.Exit(9)
 	}
@@ -46,6 +52,17 @@ func run(ctx context.Context, s setup, scratch string, out io.Writer) error {
 	}
 	if _, err := os.Stat(filepath.Join(s.layout, "index.json")); err != nil {
 		return fmt.Errorf("find image (make fixtures makes it): %w", err)
+	}
+	im, err := readImage(s.layout)
+	if err != nil {
+		return fmt.Errorf("read image: %w", err)
+	}
+	s.largest = im.largest()
+	if s.registry, err = im.serve(ctx); err != nil {
+		return err
+	}
+	if s.self, err = os.Executable(); err != nil {
+		return fmt.Errorf("find this program: %w", err)
 	}
 	dir, err := os.MkdirTemp(scratch, "bench-")
 	if err != nil {

@@ -1,0 +1,26 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/klauspost/compress/gzip"
+)
+
+// gunzip decompresses a file to nowhere.
+func gunzip(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("decompress: %w", err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		return fmt.Errorf("decompress %s: %w", path, err)
+	}
+	if _, err := io.Copy(io.Discard, z); err != nil {
+		return fmt.Errorf("decompress %s: %w", path, err)
+	}
+	return nil
+}
