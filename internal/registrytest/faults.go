@@ -23,6 +23,7 @@ var Faults = map[string]Fault{
 	"unavailable":  onImage(status(http.StatusServiceUnavailable, "UNAVAILABLE", "down for maintenance")),
 	"no-registry":  status(http.StatusNotFound, "", ""),
 	"web-page":     onImage(page),
+	"password":     password,
 	// What passes when it is asked again.
 	"unavailable-once": onImage(once(status(http.StatusBadGateway, "", ""))),
 	"rate-limit-once":  onImage(once(after("1", status(http.StatusTooManyRequests, "TOOMANYREQUESTS", "slow down")))),
@@ -62,6 +63,22 @@ func once(f Fault) Fault {
 	return func(w http.ResponseWriter, r *http.Request, body []byte, met int) bool {
 		return met == 0 && f(w, r, body, met)
 	}
+}
+
+// The one user of a registry with the fault "password".
+const (
+	User     = "canary-user"
+	Password = "canary-password"
+)
+
+// password wants the credentials of the one user.
+func password(w http.ResponseWriter, r *http.Request, _ []byte, _ int) bool {
+	if user, pass, ok := r.BasicAuth(); ok && user == User && pass == Password {
+		return false
+	}
+	w.Header().Set("WWW-Authenticate", `Basic realm="test"`)
+	Answer(w, http.StatusUnauthorized, "UNAUTHORIZED", "authentication required")
+	return true
 }
 
 func status(code int, spec, message string) Fault {
