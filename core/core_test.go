@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"sync"
@@ -266,4 +267,36 @@ func expand(t *testing.T, glob string) []string {
 		t.Fatalf("%s: %v, %d files", glob, err, len(paths))
 	}
 	return paths
+}
+
+// A program that decompresses and does not do it well changes nothing but the
+// time: the layer is fetched once, and unpacked from the blob.
+func TestUselessGunzip(t *testing.T) {
+	noise := make([]byte, 5<<20) // so large that a program is asked
+	if _, err := rand.NewChaCha8([32]byte{}).Read(noise); err != nil {
+		t.Fatal(err)
+	}
+	im := layout(t, gz(tt.File("a", string(noise))), gz(tt.File("b", "b")))
+	plain, _ := newEngine(t)
+	want, err := plain.Pull(t.Context(), im)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, script := range []string{"exit 1", "cat", "gzip -dc; exit 1", "gzip -dc"} {
+		e, _ := newEngine(t)
+		e.Gunzip = []string{"/bin/sh", "-c", script}
+		got, err := e.Pull(t.Context(), im)
+		if err != nil || got.FetchedBytes != want.FetchedBytes {
+			t.Errorf("%s: %+v, %v, want %d bytes fetched", script, got, err, want.FetchedBytes)
+		}
+		if again, err := e.Pull(t.Context(), im); err != nil || again.FetchedBytes != 0 {
+			t.Errorf("%s: second pull %+v, %v", script, again, err)
+		}
+		if err := os.RemoveAll(filepath.Join(e.Store.Dir(), "layers", "sha256", got.DiffIDs[0].Encoded())); err != nil {
+			t.Fatal(err)
+		}
+		if again, err := e.Pull(t.Context(), im); err != nil || again.FetchedBytes != 0 {
+			t.Errorf("%s: from the blob %+v, %v", script, again, err)
+		}
+	}
 }

@@ -27,6 +27,9 @@ type Config struct {
 	Source source.Options
 	// Limits bound what one layer may hold; zero fields are defaults.
 	Limits unpack.Limits
+	// Gunzip is a command that decompresses gzip from standard input to standard
+	// output, such as igzip -d -c; empty for none.
+	Gunzip []string
 	// Jobs is how many layers are fetched and unpacked side by side; 0 means
 	// twice the processors, four at least: some of them wait for the network.
 	Jobs int

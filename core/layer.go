@@ -121,29 +121,44 @@ func (l *layerPull) fetch(ctx context.Context) (int64, error) {
 		return 0, fmt.Errorf("fetch %s: %w", l.task, err)
 	}
 	defer blob.Abort()
-	return l.unpack(ctx, r, blob)
+	n, err := l.unpack(ctx, r, blob, l.e.Gunzip)
+	if !errors.Is(err, unpack.ErrProgram) {
+		return n, err
+	}
+	if err := blob.Commit(ctx, l.layer.Digest, l.layer.Size); err != nil {
+		return 0, fmt.Errorf("keep %s: %w", l.task, err)
+	}
+	return l.layer.Size, l.reopen(ctx, nil)
 }
 
 // fromBlob unpacks a blob that the store holds already.
 func (l *layerPull) fromBlob(ctx context.Context) error {
+	err := l.reopen(ctx, l.e.Gunzip)
+	if errors.Is(err, unpack.ErrProgram) {
+		err = l.reopen(ctx, nil)
+	}
+	return err
+}
+
+func (l *layerPull) reopen(ctx context.Context, gunzip []string) error {
 	f, err := l.e.Store.OpenBlob(l.layer.Digest)
 	if err != nil {
 		return fmt.Errorf("unpack %s: %w", l.task, err)
 	}
 	defer f.Close()
-	_, err = l.unpack(ctx, f, nil)
+	_, err = l.unpack(ctx, f, nil, gunzip)
 	return err
 }
 
 // unpack verifies and unpacks r, keeps it in blob if there is one, and
 // commits both. It returns the bytes read from r.
-func (l *layerPull) unpack(ctx context.Context, r io.Reader, blob cas.BlobWriter) (int64, error) {
+func (l *layerPull) unpack(ctx context.Context, r io.Reader, blob cas.BlobWriter, gunzip []string) (int64, error) {
 	out, err := l.e.Store.NewLayer()
 	if err != nil {
 		return 0, fmt.Errorf("unpack %s: %w", l.task, err)
 	}
 	defer out.Abort()
-	dst := unpack.Dest{Pack: out.Pack(), Index: out.Index()}
+	dst := unpack.Dest{Pack: out.Pack(), Index: out.Index(), Gunzip: gunzip}
 	if blob != nil {
 		dst.Blob = blob
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -17,24 +18,28 @@ import (
 type decompressor struct {
 	layer  *Layer
 	limits *Limits
-	format string // "gzip", "zstd", or "" for a plain tar
-	read   int64  // compressed bytes taken so far
-	size   int64  // plain bytes made so far
+	gunzip []string     // command for gzip; empty for the library
+	format string       // "gzip", "zstd", or "" for a plain tar
+	read   atomic.Int64 // compressed bytes taken so far
+	size   int64        // plain bytes made so far
+	forked bool         // gunzip was started
 }
 
 func (d *decompressor) run(ctx context.Context, in, tar, sum *pipe) {
-	err := d.copy(ctx, in, tar, sum)
+	src, err := d.open(ctx, bufio.NewReaderSize(&countingReader{in, &d.read}, 64<<10))
+	letGo := func() error { return nil }
+	if err != nil {
+		err = d.explain(err)
+	} else {
+		err, letGo = d.copy(ctx, src, tar, sum), src.Close
+	}
 	tar.close(err)
 	sum.close(err)
+	_ = letGo() // it reads only
 	in.drain()
 }
 
-func (d *decompressor) copy(ctx context.Context, in io.Reader, tar, sum *pipe) error {
-	src, err := d.open(bufio.NewReaderSize(&countingReader{in, &d.read}, 64<<10))
-	if err != nil {
-		return d.explain(err)
-	}
-	defer func() { _ = src.Close() }() // it reads only, and holds nothing
+func (d *decompressor) copy(ctx context.Context, src io.Reader, tar, sum *pipe) error {
 	chunks := newPool()
 	for {
 		c, err := chunks.get(ctx, 2)
@@ -73,7 +78,7 @@ func fill(r io.Reader, buf []byte) (n int, end bool, err error) {
 
 // open tells the compression by its first bytes: RFC 1952 section 2.3.1 (with
 // deflate, the one method there is), RFC 8878 sections 3.1.1 and 3.1.2.
-func (d *decompressor) open(in *bufio.Reader) (io.ReadCloser, error) {
+func (d *decompressor) open(ctx context.Context, in *bufio.Reader) (io.ReadCloser, error) {
 	head, err := in.Peek(4)
 	if err != nil && err != io.EOF {
 		return nil, err
@@ -81,7 +86,7 @@ func (d *decompressor) open(in *bufio.Reader) (io.ReadCloser, error) {
 	switch {
 	case bytes.HasPrefix(head, []byte{0x1f, 0x8b, 0x08}):
 		d.format = "gzip"
-		return gzip.NewReader(in)
+		return d.openGzip(ctx, in)
 	case bytes.Equal(head, []byte{0x28, 0xb5, 0x2f, 0xfd}),
 		len(head) == 4 && head[0]&0xf0 == 0x50 && bytes.Equal(head[1:], []byte{0x2a, 0x4d, 0x18}):
 		d.format = "zstd"
@@ -93,6 +98,24 @@ func (d *decompressor) open(in *bufio.Reader) (io.ReadCloser, error) {
 		return z.IOReadCloser(), nil
 	}
 	return io.NopCloser(in), nil
+}
+
+// openGzip has the program decompress, where there is one and it is worth it.
+func (d *decompressor) openGzip(ctx context.Context, in *bufio.Reader) (io.ReadCloser, error) {
+	if len(d.gunzip) > 0 && (d.layer.Size < 0 || d.layer.Size >= programMin) {
+		head, err := in.Peek(in.Size())
+		if err != nil && err != io.EOF {
+			return nil, err
+		}
+		if plainHeader(head) {
+			p, err := startProgram(ctx, d.gunzip, in)
+			if err == nil {
+				d.forked = true
+				return p, nil
+			}
+		}
+	}
+	return gzip.NewReader(in)
 }
 
 // explain says what an error of the decompressor means.
@@ -119,7 +142,7 @@ func (d *decompressor) checkSize() error {
 	if d.size > d.limits.TotalSize {
 		return d.limits.exceeded(limitTotalSize)
 	}
-	if d.format != "" && d.limits.ratioExceeded(d.size, d.read) {
+	if d.format != "" && d.limits.ratioExceeded(d.size, d.read.Load()) {
 		return d.limits.exceeded(limitRatio)
 	}
 	return nil
@@ -128,11 +151,11 @@ func (d *decompressor) checkSize() error {
 // countingReader counts what is read from r in n.
 type countingReader struct {
 	r io.Reader
-	n *int64
+	n *atomic.Int64
 }
 
 func (c *countingReader) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
-	*c.n += int64(n)
+	c.n.Add(int64(n))
 	return n, err
 }

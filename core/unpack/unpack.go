@@ -40,6 +40,10 @@ var (
 	// ErrCorrupt says that the blob is what the manifest names, and yet is
 	// damaged in its compression or its tar.
 	ErrCorrupt = errors.New("damaged layer")
+	// ErrProgram says that Dest.Gunzip was used and the layer came out wrong,
+	// though its blob is the one of the manifest and was read and written whole:
+	// without the program, the blob tells what is the matter, if anything is.
+	ErrProgram = errors.New("decompressed by another program")
 	// ErrLimit is wrapped by every [LimitError].
 	ErrLimit = errors.New("layer exceeds a limit")
 )
@@ -66,11 +70,15 @@ func (l *Layer) name() digest.Digest {
 	return l.DiffID
 }
 
-// Dest is where Unpack writes. Each writer is used by one goroutine at a time,
+// Dest is where Unpack writes, and what helps it. Each writer is used by one goroutine at a time,
 // but Blob by another than the rest.
 type Dest struct {
 	Blob        io.Writer // the bytes as they came; nil: they are not kept
 	Pack, Index io.Writer
+	// Gunzip is a command that decompresses gzip from standard input to standard
+	// output faster than the library does; empty if there is none. What is
+	// accepted is the same: see ErrProgram.
+	Gunzip []string
 }
 
 // Result tells what a layer was found to be.
@@ -113,7 +121,7 @@ func unpack(ctx context.Context, r io.Reader, l *Layer, dst Dest, lim Limits, pr
 
 	blobPipe, tarPipe, sumPipe := newPipe(), newPipe(), newPipe()
 	fetch := &fetcher{r: r, layer: l, blob: dst.Blob, limits: &lim, progress: progress}
-	decompress := &decompressor{layer: l, limits: &lim}
+	decompress := &decompressor{layer: l, limits: &lim, gunzip: dst.Gunzip}
 	sum := newTarSum(l)
 	var wg sync.WaitGroup
 	wg.Go(func() { fetch.run(all, blobPipe) })
@@ -135,6 +143,9 @@ func unpack(ctx context.Context, r io.Reader, l *Layer, dst Dest, lim Limits, pr
 		TarSize: decompress.size, PackSize: c.pack.offset, Entries: c.entries,
 	}
 	if err := verdict(ctx, l, &res, fetch.err, parseErr); err != nil {
+		if decompress.forked && (errors.Is(err, ErrCorrupt) || errors.Is(err, ErrDiffID)) {
+			err = fmt.Errorf("%w: %w", ErrProgram, err)
+		}
 		return Result{}, err
 	}
 	if err := c.index.Close(string(res.DiffID), res.TarSize, res.PackSize); err != nil {

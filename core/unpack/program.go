@@ -1,0 +1,133 @@
+package unpack
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash"
+	"hash/crc32"
+	"io"
+	"os"
+	"os/exec"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// programMin is the size in bytes from which on a blob is worth a process.
+	programMin = 4 << 20
+	// gzipTrailer is CRC32 and ISIZE at the end of a member: RFC 1952 section 2.3.1.
+	gzipTrailer = 8
+	// pipeSize is the room in the pipes from and to the program, in bytes: what
+	// an ordinary user may have (/proc/sys/fs/pipe-max-size).
+	pipeSize = 1 << 20
+)
+
+// errProgram says that a program did not do what it was started for, or did
+// it in a way that cannot be relied upon.
+var errProgram = errors.New("the program that decompresses is no help")
+
+// program decompresses gzip by a process that reads standard input and writes
+// standard output. Other than the library, such programs may pass over what
+// follows the last member; so a blob must be one member to its last byte, as
+// its trailer shows, for an errProgram not to come instead of the end.
+type program struct {
+	cmd    *exec.Cmd
+	out    io.ReadCloser
+	sum    hash.Hash32 // of what came out
+	size   uint32      // the same, modulo 2^32
+	tail   []byte      // the last bytes that went in
+	fed    chan struct{}
+	fedErr error // of reading what goes in, once fed is closed
+}
+
+// startProgram begins to decompress in, which belongs to the program until it
+// is closed. It ends with ctx.
+func startProgram(ctx context.Context, command []string, in io.Reader) (*program, error) {
+	p := &program{cmd: exec.CommandContext(ctx, command[0], command[1:]...), sum: crc32.NewIEEE(), fed: make(chan struct{})}
+	p.cmd.Env, p.cmd.Dir, p.cmd.WaitDelay = []string{}, "/", time.Second
+	stdin, err := p.cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	if p.out, err = p.cmd.StdoutPipe(); err != nil {
+		return nil, err
+	}
+	for _, end := range []any{stdin, p.out} {
+		if f, ok := end.(*os.File); ok {
+			_, _ = unix.FcntlInt(f.Fd(), unix.F_SETPIPE_SZ, pipeSize) // the usual size does, too
+		}
+	}
+	if err := p.cmd.Start(); err != nil {
+		return nil, err
+	}
+	go p.feed(stdin, in)
+	return p, nil
+}
+
+// feed hands the input to the program, all of it if the program takes it.
+func (p *program) feed(stdin io.WriteCloser, in io.Reader) {
+	defer close(p.fed)
+	buf := make([]byte, 64<<10)
+	for taken := true; ; {
+		n, err := in.Read(buf)
+		p.tail = append(p.tail, buf[:n]...)
+		p.tail = append(p.tail[:0], p.tail[max(0, len(p.tail)-gzipTrailer):]...)
+		if taken && n > 0 {
+			_, writeErr := stdin.Write(buf[:n])
+			taken = writeErr == nil
+		}
+		if err != nil {
+			_ = stdin.Close()
+			if err != io.EOF {
+				p.fedErr = err
+			}
+			return
+		}
+	}
+}
+
+// Read returns plain bytes, and io.EOF only when all is well.
+func (p *program) Read(b []byte) (int, error) {
+	n, err := p.out.Read(b)
+	_, _ = p.sum.Write(b[:n]) // a hash never fails
+	p.size += uint32(n)
+	if err == nil || n > 0 {
+		return n, nil
+	}
+	<-p.fed
+	if p.fedErr != nil {
+		return 0, p.fedErr
+	}
+	if waitErr := p.cmd.Wait(); waitErr != nil {
+		return 0, fmt.Errorf("%w: %w", errProgram, waitErr)
+	}
+	if err != io.EOF {
+		return 0, fmt.Errorf("%w: %w", errProgram, err)
+	}
+	trailer := binary.LittleEndian.AppendUint32(nil, p.sum.Sum32())
+	if trailer = binary.LittleEndian.AppendUint32(trailer, p.size); !bytes.Equal(p.tail, trailer) {
+		return 0, fmt.Errorf("%w: the blob is not one gzip member to its end", errProgram)
+	}
+	return 0, io.EOF
+}
+
+// Close ends the program and waits until it lets go of its input.
+func (p *program) Close() error {
+	_ = p.cmd.Process.Kill()
+	_ = p.out.Close()
+	<-p.fed
+	_ = p.cmd.Wait() // it was killed, or has been waited for
+	return nil
+}
+
+// plainHeader reports whether b begins with a whole gzip header that the
+// library takes.
+func plainHeader(b []byte) bool {
+	_, err := gzip.NewReader(bytes.NewReader(b))
+	return err == nil
+}
