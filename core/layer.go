@@ -52,7 +52,7 @@ func (l *layerPull) ensure(ctx context.Context, blob bool) (int64, error) {
 	}
 	defer l.e.Events.Progress(Progress{Task: l.task, Finished: true})
 	if !l.hasBlob() {
-		return l.fetch(ctx)
+		return l.fetchRight(ctx)
 	}
 	err = l.fromBlob(ctx)
 	if !errors.Is(err, unpack.ErrDigest) {
@@ -61,7 +61,17 @@ func (l *layerPull) ensure(ctx context.Context, blob bool) (int64, error) {
 	if err := l.e.Store.QuarantineBlob(l.layer.Digest, err); err != nil {
 		return 0, err
 	}
-	return l.fetch(ctx)
+	return l.fetchRight(ctx)
+}
+
+// fetchRight is fetch, once more where a mirror may have given wrong bytes.
+func (l *layerPull) fetchRight(ctx context.Context) (int64, error) {
+	n, err := l.fetch(ctx)
+	if errors.Is(err, unpack.ErrDigest) && l.src.WithoutMirrors() {
+		l.e.Events.Log(sdk.LogWarn, err.Error()+": asking the registry itself")
+		return l.fetch(ctx)
+	}
+	return n, err
 }
 
 // present says whether the layer is in the store, sound as far as is known,

@@ -93,6 +93,18 @@ func (e *endpoints) after(c *client) *client {
 	return nil
 }
 
+// withoutMirrors has none of the mirrors asked any more, and reports whether
+// there are any.
+func (e *endpoints) withoutMirrors() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	mirrors := e.clients[:len(e.clients)-1]
+	for _, c := range mirrors {
+		e.down[c] = true
+	}
+	return len(mirrors) > 0
+}
+
 // Close lets go of connections.
 func (e *endpoints) Close() error {
 	for _, c := range e.clients {

@@ -42,6 +42,11 @@ func (im *image) OpenLayer(ctx context.Context, i int) (io.ReadCloser, error) {
 	return r, nil
 }
 
+func (im *image) WithoutMirrors() bool {
+	reg, ok := im.layers.(*registry)
+	return ok && reg.withoutMirrors()
+}
+
 // readAll reads r whole, if it is not longer than limit.
 func readAll(r io.Reader, limit int64) ([]byte, error) {
 	b, err := io.ReadAll(io.LimitReader(r, limit+1))

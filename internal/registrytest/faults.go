@@ -30,13 +30,14 @@ var Faults = map[string]Fault{
 	"hang-up-once":     onImage(once(hangUp)),
 	"layer-cut":        onLayer(cut),
 	// Lies.
-	"manifest-digest": onManifest(func(body []byte) []byte { return append(bytes.Clone(body), '\n') }, ""),
-	"manifest-type":   onManifest(bytes.Clone, "application/vnd.oci.image.index.v1+json"),
-	"layer-digest":    onLayer(send(func(body []byte) []byte { return make([]byte, len(body)) })),
-	"layer-short":     onLayer(send(func(body []byte) []byte { return body[:len(body)/2] })),
-	"layer-long":      onLayer(sendUnmeasured(func(body []byte) []byte { return append(bytes.Clone(body), "more"...) })),
-	"layer-cut-short": onLayer(sendUnmeasured(func(body []byte) []byte { return body[:len(body)/2] })),
-	"layer-elsewhere": onLayer(redirect("http://169.254.169.254/latest?X-Amz-Signature=canary")),
+	"manifest-digest":        onManifest(func(body []byte) []byte { return append(bytes.Clone(body), '\n') }, ""),
+	"manifest-type":          onManifest(bytes.Clone, "application/vnd.oci.image.index.v1+json"),
+	"layer-digest":           onLayer(send(func(body []byte) []byte { return make([]byte, len(body)) })),
+	"layer-digest-of-mirror": below("mirror/", onLayer(send(func(body []byte) []byte { return make([]byte, len(body)) }))),
+	"layer-short":            onLayer(send(func(body []byte) []byte { return body[:len(body)/2] })),
+	"layer-long":             onLayer(sendUnmeasured(func(body []byte) []byte { return append(bytes.Clone(body), "more"...) })),
+	"layer-cut-short":        onLayer(sendUnmeasured(func(body []byte) []byte { return body[:len(body)/2] })),
+	"layer-elsewhere":        onLayer(redirect("http://169.254.169.254/latest?X-Amz-Signature=canary")),
 }
 
 func serve(w http.ResponseWriter, r *http.Request, body []byte, mediaType string) {
@@ -56,6 +57,13 @@ func onImage(f Fault) Fault {
 func onLayer(f Fault) Fault {
 	return func(w http.ResponseWriter, r *http.Request, body []byte, met int) bool {
 		return strings.Contains(r.URL.Path, "/blobs/") && !bytes.HasPrefix(body, []byte("{")) && f(w, r, body, met)
+	}
+}
+
+// below limits a fault to repositories with that prefix.
+func below(prefix string, f Fault) Fault {
+	return func(w http.ResponseWriter, r *http.Request, body []byte, met int) bool {
+		return strings.HasPrefix(r.URL.Path, "/v2/"+prefix) && f(w, r, body, met)
 	}
 }
 
