@@ -41,17 +41,12 @@ func (s *Store) writeVersion() error {
 	if err := s.disk.makeDirs(s.dir); err != nil {
 		return err
 	}
-	name, err := foreignName(s.dir)
-	if err != nil {
-		return err
-	}
-	if name != "" {
+	if err := s.refuseForeign(); err != nil {
 		// Another process may have made the store between our two looks.
-		if found, err := hasVersion(s.dir); found || err != nil {
-			return err
+		if found, foundErr := hasVersion(s.dir); found || foundErr != nil {
+			return foundErr
 		}
-		err := fmt.Errorf("%w: it has no VERSION but holds %q", ErrVersion, name)
-		return hint.With(err, "name an empty or a new directory")
+		return err
 	}
 	temp := s.path(versionTemp + rand.Text())
 	defer func() { _ = os.Remove(temp) }()
@@ -62,6 +57,16 @@ func (s *Store) writeVersion() error {
 		return err
 	}
 	return s.disk.syncDir(s.dir)
+}
+
+// refuseForeign returns an error if the directory holds what is no store.
+func (s *Store) refuseForeign() error {
+	name, err := foreignName(s.dir)
+	if err != nil || name == "" {
+		return err
+	}
+	err = fmt.Errorf("%w: it has no VERSION but holds %q", ErrVersion, name)
+	return hint.With(err, "name an empty or a new directory")
 }
 
 // foreignName returns a name in dir that does not belong to an empty
