@@ -194,7 +194,7 @@ func (e *Engine) produce(ctx context.Context, src *opened, b *host.Builder, q *q
 		return nil, err
 	}
 	ans := buildAnswer{
-		Ref: src.Name(), Builder: refOf(b), Tree: t.digest, Size: artifact.Size,
+		Ref: src.Name(), Builder: RefOf(b), Tree: t.digest, Size: artifact.Size,
 		LossCount: len(rec.losses), Warnings: slices.Concat(t.warnings, rec.warnings), Millis: time.Since(start).Milliseconds(),
 	}
 	refs := []digest.Digest{src.Manifest().Digest, t.digest}
@@ -273,7 +273,8 @@ func toolsPresent(b *host.Builder) error {
 	return hint.With(err, t.Hint)
 }
 
-func refOf(b *host.Builder) BuilderRef {
+// RefOf names a builder as the results of builds do.
+func RefOf(b *host.Builder) BuilderRef {
 	r := BuilderRef{Name: b.Name, Version: b.Description.Version, Identity: b.Identity, Tools: make(map[string]string)}
 	for _, t := range b.Description.Tools {
 		r.Tools[t.Name] = t.Version

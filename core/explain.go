@@ -54,7 +54,7 @@ func (e *Engine) Explain(ctx context.Context, o BuildOptions) (*Explanation, err
 	if o.Options, err = host.CheckOptions(b.Description, o.Options); err != nil {
 		return nil, fmt.Errorf("builder %s: %w", b.Name, err)
 	}
-	x := &Explanation{Builder: refOf(b)}
+	x := &Explanation{Builder: RefOf(b)}
 	if err := e.resolve(ctx, o.Image, x); err != nil {
 		return nil, err
 	}

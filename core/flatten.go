@@ -41,6 +41,10 @@ func inputsOf(im Image) flattenInputs {
 	return flattenInputs{Revision: flatten.Revision, ContainPaths: im.ContainPaths}
 }
 
+func (e *Engine) flattenOptions(in flattenInputs) flatten.Options {
+	return flatten.Options{Contain: in.ContainPaths, MaxEntries: e.Limits.Entries, MaxDepth: e.Limits.PathDepth}
+}
+
 // treeResult is what the store keeps with a tree.
 type treeResult struct {
 	Warnings []string `json:"warnings"`
@@ -88,7 +92,7 @@ func (e *Engine) flatten(ctx context.Context, diffIDs []digest.Digest, in flatte
 	if err != nil {
 		return nil, err
 	}
-	t, warnings, err := flatten.Flatten(ctx, indexes, flatten.Options{Contain: in.ContainPaths, MaxEntries: e.Limits.Entries, MaxDepth: e.Limits.PathDepth})
+	t, warnings, err := flatten.Flatten(ctx, indexes, e.flattenOptions(in))
 	if err != nil {
 		return nil, err
 	}

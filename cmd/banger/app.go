@@ -31,6 +31,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		Version:   version(),
 		Commands: []*cli.Command{
 			buildCommand(),
+			planCommand(),
 			pullCommand(),
 			treeCommand(),
 			exportCommand(),

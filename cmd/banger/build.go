@@ -28,7 +28,7 @@ func buildCommand() *cli.Command {
 	}
 }
 
-// buildFlags are what build takes, and what asks about a build.
+// buildFlags are those of commands that build, or say what building would do.
 func buildFlags() []cli.Flag {
 	return append(append(imageFlags(), pluginFlags()...),
 		&cli.StringFlag{Name: "builder", Aliases: []string{"b"}, EnvVars: env("builder"), Value: "e2fs", Usage: "`NAME` of the builder; see banger builders"},
@@ -143,19 +143,23 @@ type buildOutput struct {
 }
 
 func buildJSON(r *core.BuildResult) buildOutput {
-	out := buildOutput{
+	return buildOutput{
 		Image: r.Ref, Manifest: r.Manifest.String(), Action: r.Action.String(), Cached: r.Cached,
 		Artifact: r.Artifact.String(), MediaType: r.MediaType, Path: r.Path, Size: r.Size,
-		Builder: r.Builder, Losses: make([]lossOutput, 0, len(r.Losses)), Warnings: append([]string{}, r.Warnings...),
+		Builder: r.Builder, Losses: lossesOf(r.Losses), Warnings: append([]string{}, r.Warnings...),
 	}
-	for _, l := range r.Losses {
-		out.Losses = append(out.Losses, lossOf(l))
-	}
-	return out
 }
 
 // lossOutput is a loss as JSON: path, field, wanted, got and why.
 type lossOutput map[string]any
+
+func lossesOf(losses []sdk.Loss) []lossOutput {
+	out := make([]lossOutput, 0, len(losses))
+	for _, l := range losses {
+		out = append(out, lossOf(l))
+	}
+	return out
+}
 
 func lossOf(l sdk.Loss) lossOutput {
 	return rawStrings(map[string]string{"path": l.Path, "field": l.Field, "wanted": l.Wanted, "got": l.Got, "why": l.Why})

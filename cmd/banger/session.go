@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -27,12 +28,21 @@ type session struct {
 }
 
 // openSession opens the store and makes an engine as the flags say.
-func openSession(c *cli.Context) (*session, error) { return openWith(c, core.DescribeCache) }
+func openSession(c *cli.Context) (*session, error) {
+	return openWith(c, openStore, core.DescribeCache)
+}
 
 // openReader is openSession for a command that leaves no trace in the store.
-func openReader(c *cli.Context) (*session, error) { return openWith(c, core.ReadOnlyDescribeCache) }
+func openReader(c *cli.Context) (*session, error) {
+	return openWith(c, openStore, core.ReadOnlyDescribeCache)
+}
 
-func openWith(c *cli.Context, describe func(*cas.Store) host.Cache) (*session, error) {
+// viewSession is openSession for a command that does not even make a store.
+func viewSession(c *cli.Context) (*session, error) {
+	return openWith(c, viewStore, core.ReadOnlyDescribeCache)
+}
+
+func openWith(c *cli.Context, open func(*cli.Context) (*cas.Store, error), describe func(*cas.Store) host.Cache) (*session, error) {
 	limits, err := limitsOf(c)
 	if err != nil {
 		return nil, err
@@ -42,7 +52,7 @@ func openWith(c *cli.Context, describe func(*cas.Store) host.Cache) (*session, e
 	if err != nil {
 		return nil, err
 	}
-	store, err := openStore(c)
+	store, err := open(c)
 	if err != nil {
 		return nil, err
 	}
@@ -67,12 +77,17 @@ func (s *session) close() {
 }
 
 // openStore opens the store that the flags name.
-func openStore(c *cli.Context) (*cas.Store, error) {
+func openStore(c *cli.Context) (*cas.Store, error) { return storeAt(c, cas.Open) }
+
+// viewStore opens the store to look at it alone.
+func viewStore(c *cli.Context) (*cas.Store, error) { return storeAt(c, cas.View) }
+
+func storeAt(c *cli.Context, open func(context.Context, string) (*cas.Store, error)) (*cas.Store, error) {
 	dir, err := storeDir(c)
 	if err != nil {
 		return nil, err
 	}
-	store, err := cas.Open(c.Context, dir)
+	store, err := open(c.Context, dir)
 	if err != nil {
 		return nil, storeError(err)
 	}
