@@ -26,6 +26,8 @@ type buildPreimage struct {
 	Options  sdk.Options       `json:"options"`
 	Size     sizeInputs        `json:"size"`
 	Staging  int               `json:"staging"` // stage.Revision, for builders that take a directory
+	// Embed is the run config that is put into the image, if any.
+	Embed *embedInputs `json:"embed,omitempty"`
 	// Runner is who runs the build, where the result depends on that.
 	Runner *stage.Capabilities `json:"runner,omitempty"`
 }
@@ -54,6 +56,7 @@ func (e *Engine) ask(b *host.Builder, manifest digest.Digest, o BuildOptions) (*
 		Tools:    make(map[string]string),
 		Options:  o.Options,
 		Size:     sizeInputs(o.Size),
+		Embed:    embedInputsOf(o.Image),
 	}
 	for _, t := range b.Description.Tools {
 		p.Tools[t.Name] = t.Version

@@ -57,6 +57,7 @@ type BuildResult struct {
 	Builder   BuilderRef
 	Losses    []sdk.Loss // what the image does not hold of the tree
 	Warnings  []string
+	Run       RunConfig // how the image wants to be run
 }
 
 // BuilderRef names the builder of an artifact with its tools.
@@ -103,6 +104,10 @@ func (e *Engine) Build(ctx context.Context, o BuildOptions) (*BuildResult, error
 		return nil, err
 	}
 	defer src.close()
+	run, err := runConfig(ctx, src)
+	if err != nil {
+		return nil, err
+	}
 	q, err := e.ask(b, src.Manifest().Digest, o)
 	if err != nil {
 		return nil, err
@@ -114,6 +119,7 @@ func (e *Engine) Build(ctx context.Context, o BuildOptions) (*BuildResult, error
 			return err
 		}
 		e.remember(ctx, src)
+		r.Run = run
 		res, err = e.deliver(ctx, r, o)
 		return err
 	})

@@ -71,11 +71,28 @@ func (e *Engine) pullTree(ctx context.Context, src *opened, im Image) (t *flatte
 	err = e.again(ctx, func() error {
 		p, err := e.pull(ctx, src, false)
 		if err == nil {
-			t, err = e.flatten(ctx, p.DiffIDs, inputsOf(im))
+			t, err = e.flattenImage(ctx, src, im, p.DiffIDs)
 		}
 		return err
 	})
 	return t, err
+}
+
+// flattenImage returns the tree of the image's layers with what is embedded.
+func (e *Engine) flattenImage(ctx context.Context, src *opened, im Image, diffIDs []digest.Digest) (*flattened, error) {
+	base, err := e.flatten(ctx, diffIDs, inputsOf(im))
+	if err != nil || im.EmbedConfig == "" {
+		return base, err
+	}
+	all, err := e.embed(ctx, src, im, diffIDs)
+	if err != nil {
+		return nil, err
+	}
+	t, err := e.flatten(ctx, all, inputsOf(im))
+	if err != nil {
+		return nil, err
+	}
+	return t, checkEmbedded(base.Tree, t.Tree, all[len(all)-1])
 }
 
 // flatten returns the tree of the layers, from the store if it was made

@@ -19,6 +19,9 @@ type Image struct {
 	// ContainPaths takes absolute entry names and symlinks that climb above
 	// the root as a chroot would, instead of refusing them.
 	ContainPaths bool
+	// EmbedConfig is the path of a file in the image, from its root, that gets
+	// the image's [RunConfig]; "" embeds none. See [CheckEmbed].
+	EmbedConfig string
 }
 
 // opened is a resolved image and the temporary directory its source may use.

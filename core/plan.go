@@ -111,7 +111,7 @@ func (e *Engine) planLayers(ctx context.Context, src *opened, p *Plan, o BuildOp
 		p.addFetch(planned.Size)
 	}
 	if all {
-		p.Tree = e.plannedTree(ctx, diffIDs, o.Image)
+		p.Tree = e.plannedTree(ctx, src, diffIDs, o.Image)
 	}
 	return nil
 }
@@ -126,10 +126,17 @@ func (p *Plan) addFetch(size int64) {
 
 // plannedTree flattens what is unpacked; nil means that Build will have to
 // unpack a layer again, or will fail and say why.
-func (e *Engine) plannedTree(ctx context.Context, diffIDs []digest.Digest, im Image) *tree.Tree {
+func (e *Engine) plannedTree(ctx context.Context, src *opened, diffIDs []digest.Digest, im Image) *tree.Tree {
 	indexes, err := e.readIndexes(diffIDs)
 	if err != nil {
 		return nil
+	}
+	if im.EmbedConfig != "" {
+		x, err := configIndex(ctx, src, im)
+		if err != nil {
+			return nil
+		}
+		indexes = append(indexes, x)
 	}
 	t, _, err := flatten.Flatten(ctx, indexes, e.flattenOptions(inputsOf(im)))
 	if err != nil {

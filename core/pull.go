@@ -24,7 +24,8 @@ type Pulled struct {
 	Config   digest.Digest   `json:"config"`
 	DiffIDs  []digest.Digest `json:"diff_ids"`
 	// FetchedBytes came from the source; 0 when the store had everything.
-	FetchedBytes int64 `json:"fetched_bytes"`
+	FetchedBytes int64     `json:"fetched_bytes"`
+	Run          RunConfig `json:"run"`
 }
 
 // Pull brings an image into the store: manifest, config, every layer both as
@@ -36,6 +37,10 @@ func (e *Engine) Pull(ctx context.Context, im Image) (*Pulled, error) {
 		return nil, err
 	}
 	defer src.close()
+	run, err := runConfig(ctx, src)
+	if err != nil {
+		return nil, err
+	}
 	var p *Pulled
 	err = e.again(ctx, func() (err error) {
 		p, err = e.pull(ctx, src, true)
@@ -44,6 +49,7 @@ func (e *Engine) Pull(ctx context.Context, im Image) (*Pulled, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.Run = run
 	if err := e.tag(ctx, src); err != nil {
 		return nil, fmt.Errorf("record image %s: %w", src.Name(), err)
 	}

@@ -39,6 +39,8 @@ func buildFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "opt", EnvVars: env("opt"), Usage: "an option of the builder, `KEY=VALUE`; may be given again"},
 		&cli.BoolFlag{Name: "no-cache", EnvVars: env("no-cache"), Usage: "build even if the store has the answer"},
 		&cli.StringFlag{Name: "losses", EnvVars: env("losses"), Usage: "list what the image does not hold in `FILE`, a JSON object a line"},
+		configOutFlag(),
+		embedFlag(),
 		&cli.BoolFlag{Name: "strict", EnvVars: env("strict"), Usage: "make any loss an error"},
 		&cli.BoolFlag{Name: "fsync", EnvVars: env("fsync"), Usage: "make the output durable before returning"},
 	)
@@ -61,7 +63,7 @@ func build(c *cli.Context) error {
 	r, err := s.engine.Build(c.Context, o)
 	s.ui.done()
 	if r != nil {
-		err = errors.Join(err, writeLosses(c.Context, c.String("losses"), r.Losses))
+		err = errors.Join(err, writeLosses(c.Context, c.String("losses"), r.Losses), writeRunConfig(c, r.Run))
 	}
 	if err != nil {
 		return err
@@ -91,7 +93,7 @@ func buildOptions(c *cli.Context) (core.BuildOptions, error) {
 	if err != nil {
 		return core.BuildOptions{}, err
 	}
-	if err := checkLosses(c.String("losses"), c.String("output")); err != nil {
+	if err := checkPlaces(c, "output", "losses", "config-out"); err != nil {
 		return core.BuildOptions{}, err
 	}
 	if c.String("output") == "-" {
@@ -104,12 +106,27 @@ func buildOptions(c *cli.Context) (core.BuildOptions, error) {
 	}, nil
 }
 
-// checkLosses finds out before the work that the list of losses has no place.
-func checkLosses(losses, output string) error {
-	if losses != "" && filepath.Clean(losses) == filepath.Clean(output) {
-		return usagef("--losses and --output are both %s", losses)
+// checkPlaces finds out before the work that a file named by one of the flags
+// has no place, or the same as another's. The core checks the image's own.
+func checkPlaces(c *cli.Context, flags ...string) error {
+	taken := make(map[string]string)
+	for _, flag := range flags {
+		path := c.String(flag)
+		if path == "" {
+			continue
+		}
+		if other := taken[filepath.Clean(path)]; other != "" {
+			return usagef("--%s and --%s are both %s", other, flag, path)
+		}
+		taken[filepath.Clean(path)] = flag
+		if flag == "output" {
+			continue
+		}
+		if err := core.CheckOutput(path); err != nil {
+			return err
+		}
 	}
-	return core.CheckOutput(losses)
+	return nil
 }
 
 func optionsOf(given []string) (map[string]string, error) {
@@ -140,6 +157,7 @@ type buildOutput struct {
 	Builder   core.BuilderRef `json:"builder"`
 	Losses    []lossOutput    `json:"losses"`
 	Warnings  []string        `json:"warnings"`
+	Run       core.RunConfig  `json:"run"`
 }
 
 func buildJSON(r *core.BuildResult) buildOutput {
@@ -147,6 +165,7 @@ func buildJSON(r *core.BuildResult) buildOutput {
 		Image: r.Ref, Manifest: r.Manifest.String(), Action: r.Action.String(), Cached: r.Cached,
 		Artifact: r.Artifact.String(), MediaType: r.MediaType, Path: r.Path, Size: r.Size,
 		Builder: r.Builder, Losses: lossesOf(r.Losses), Warnings: append([]string{}, r.Warnings...),
+		Run: r.Run,
 	}
 }
 

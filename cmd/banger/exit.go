@@ -57,6 +57,7 @@ var codes = []struct {
 	{host.ErrOption, exitUsage},
 	{host.ErrUnknownBuilder, exitUsage},
 	{cas.ErrIsDirectory, exitUsage},
+	{core.ErrEmbed, exitUsage},
 	{core.ErrOutput, exitOther},
 	{core.ErrAmbiguous, exitUsage},
 	{core.ErrDifferent, exitDifference},

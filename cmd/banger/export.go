@@ -17,6 +17,7 @@ func exportCommand() *cli.Command {
 		Usage:     "write an image's flattened tar",
 		ArgsUsage: "IMAGE",
 		Flags: append(imageFlags(),
+			embedFlag(),
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, EnvVars: env("export-output"), Value: "-", Usage: "`FILE` for the tar, or - for standard output"},
 		),
 		Action: export,

@@ -70,7 +70,12 @@ func imageOf(c *cli.Context) (core.Image, error) {
 
 // imageNamed is the image of that reference as the flags would have it.
 func imageNamed(c *cli.Context, ref string) (core.Image, error) {
-	im := core.Image{Ref: ref, Platform: c.String("platform")}
+	im := core.Image{Ref: ref, Platform: c.String("platform"), EmbedConfig: c.String("embed-config")}
+	if im.EmbedConfig != "" {
+		if err := core.CheckEmbed(im.EmbedConfig); err != nil {
+			return core.Image{}, err
+		}
+	}
 	switch how := c.String("unsafe-paths"); how {
 	case "refuse":
 	case "contain":

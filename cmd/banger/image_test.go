@@ -68,6 +68,15 @@ var images = map[string]func() []ocitest.Layer{
 	},
 }
 
+// execution is how images want to be run, where they say so.
+var execution = map[string]map[string]any{
+	"good": {
+		"Entrypoint": []string{"/bin/motd"}, "Cmd": []string{"--loud"}, "Env": []string{"PATH=/bin", "MOOD=<good> & well"},
+		"User": "1000:42", "StopSignal": "SIGINT", "Labels": map[string]string{"maintainer": "nobody"},
+		"ExposedPorts": map[string]any{"80/tcp": map[string]any{}, "53/udp": map[string]any{}},
+	},
+}
+
 func bad(entries ...[]byte) func() []ocitest.Layer {
 	return func() []ocitest.Layer {
 		return []ocitest.Layer{{Tar: tt.Join(entries...), Compression: ocitest.Gzip}}
@@ -123,7 +132,7 @@ func writeImage(dir, kind string) error {
 	if !ok {
 		return fmt.Errorf("no image %q; there are %q", kind, slices.Sorted(maps.Keys(images)))
 	}
-	_, err := ocitest.Write(dir, layers()...)
+	_, err := ocitest.WriteWith(dir, execution[kind], layers()...)
 	return err
 }
 

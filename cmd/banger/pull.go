@@ -9,7 +9,7 @@ func pullCommand() *cli.Command {
 		Name:      "pull",
 		Usage:     "bring an image into the store and print its manifest digest",
 		ArgsUsage: "IMAGE",
-		Flags:     append(imageFlags(), cacheLimitFlag()),
+		Flags:     append(imageFlags(), configOutFlag(), cacheLimitFlag()),
 		Action:    pull,
 	}
 }
@@ -23,6 +23,9 @@ func pull(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := checkPlaces(c, "config-out"); err != nil {
+		return err
+	}
 	s, err := openSession(c)
 	if err != nil {
 		return err
@@ -30,6 +33,9 @@ func pull(c *cli.Context) error {
 	defer s.close()
 	p, err := s.engine.Pull(c.Context, im)
 	s.ui.done()
+	if err == nil {
+		err = writeRunConfig(c, p.Run)
+	}
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ func treeCommand() *cli.Command {
 		Usage:     "list an image's flattened tree",
 		ArgsUsage: "IMAGE",
 		Flags: append(imageFlags(),
+			embedFlag(),
 			&cli.StringFlag{Name: "format", Aliases: []string{"f"}, EnvVars: env("format"), Value: "text", Usage: "text, json or mtree"},
 		),
 		Action: listTree,

@@ -40,8 +40,14 @@ type Layer struct {
 // Write makes dir an OCI layout with one image for linux/amd64, tagged
 // "latest", and returns its manifest's digest.
 func Write(dir string, layers ...Layer) (digest.Digest, error) {
+	return WriteWith(dir, map[string]any{}, layers...)
+}
+
+// WriteWith does what Write does, for an image with the given execution
+// parameters: the member "config" of the image's config.
+func WriteWith(dir string, run map[string]any, layers ...Layer) (digest.Digest, error) {
 	w := &writer{dir: dir}
-	config := map[string]any{"architecture": "amd64", "os": "linux", "config": map[string]any{}}
+	config := map[string]any{"architecture": "amd64", "os": "linux", "config": run}
 	var diffIDs []digest.Digest
 	descs := []descriptor{}
 	for _, l := range layers {

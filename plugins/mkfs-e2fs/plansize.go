@@ -1,7 +1,7 @@
 package mkfse2fs
 
 import (
-	"banger/plugins/mkfs-e2fs/ext4size"
+	"banger/plugins/internal/ext4size"
 	"banger/sdk"
 	"banger/sdk/tree"
 )
