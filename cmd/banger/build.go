@@ -9,7 +9,6 @@ import (
 	"io"
 	"path/filepath"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
 
@@ -184,17 +183,11 @@ func lossOf(l sdk.Loss) lossOutput {
 	return rawStrings(map[string]string{"path": l.Path, "field": l.Field, "wanted": l.Wanted, "got": l.Got, "why": l.Why})
 }
 
-// rawStrings has JSON show strings that may hold any bytes: as in banger tree
-// --format json, what is not UTF-8 stands as base64 under its name with
-// "_base64" added.
+// rawStrings is a JSON object of strings that may hold any bytes.
 func rawStrings(fields map[string]string) map[string]any {
 	out := make(map[string]any, len(fields))
 	for name, value := range fields {
-		if utf8.ValidString(value) {
-			out[name] = value
-		} else {
-			out[name+"_base64"] = []byte(value)
-		}
+		setText(out, name, value)
 	}
 	return out
 }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -135,6 +137,15 @@ func toolsText(tools []sdk.Tool) string {
 		texts = append(texts, printable(t.Name+" "+version))
 	}
 	return strings.Join(texts, ", ")
+}
+
+// toolVersions lists the tools of a builder after a comma each.
+func toolVersions(tools map[string]string) string {
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(tools)) {
+		b.WriteString(", " + printable(name+" "+tools[name]))
+	}
+	return b.String()
 }
 
 func describeBuilder(c *cli.Context) error {

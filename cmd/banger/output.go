@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
@@ -21,6 +22,16 @@ func printJSON(c *cli.Context, v any) error {
 		return fmt.Errorf("write output: %w", err)
 	}
 	return nil
+}
+
+// setText enters raw bytes into what becomes a JSON object: what is no UTF-8 as
+// base64, under the name with "_base64" added.
+func setText(object map[string]any, name, value string) {
+	if utf8.ValidString(value) {
+		object[name] = value
+	} else {
+		object[name+"_base64"] = []byte(value)
+	}
 }
 
 func isTerminal(w io.Writer) bool {

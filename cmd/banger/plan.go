@@ -114,7 +114,7 @@ func planText(out io.Writer, p planOutput) error {
 		fmt.Fprintf(w, "layer %d\t%s\t%s\t%s\n", i+1, l.DiffID, bytesOrUnknown(l.Size), layerStates[l.State])
 	}
 	fmt.Fprintf(w, "to fetch\t%s\n", bytesOrUnknown(p.FetchBytes))
-	fmt.Fprintf(w, "builder\t%s, %s\n", p.Builder.Name, printable(p.Builder.Version))
+	fmt.Fprintf(w, "builder\t%s, %s%s\n", p.Builder.Name, printable(p.Builder.Version), toolVersions(p.Builder.Tools))
 	fmt.Fprintf(w, "action\t%s\n", p.Action)
 	verdict := "miss"
 	if p.Cache.Hit {
