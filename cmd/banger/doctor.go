@@ -1,66 +1,133 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
 
 	"banger/core/host"
 	"banger/internal/hint"
-	mkfse2fs "banger/plugins/mkfs-e2fs"
 )
 
 func doctorCommand() *cli.Command {
 	return &cli.Command{
-		Name:   "doctor",
-		Usage:  "check the tools of this host and say what they can do",
-		Flags:  commonFlags(),
+		Name:  "doctor",
+		Usage: "check this host, and say what to do where something is amiss",
+		Description: "Each check is a PASS, a WARN (banger works, and something could be better) or a FAIL. With any\n" +
+			"FAIL the exit code is not 0. Nothing is changed.",
+		Flags:  append(storeFlags(), pluginFlags()...),
 		Action: doctor,
 	}
 }
 
-// doctorOutput is what doctor --json prints.
-type doctorOutput struct {
-	Tools []checkOutput `json:"tools"`
+// state is how a check came out.
+type state string
+
+const (
+	pass state = "PASS"
+	warn state = "WARN"
+	fail state = "FAIL"
+)
+
+// check is one check as doctor --json prints it.
+type check struct {
+	Name  string   `json:"name"`
+	State state    `json:"state"`
+	Found string   `json:"found"`
+	Fix   string   `json:"fix,omitempty"`
+	Notes []string `json:"notes"` // more of what was found, for people
+
+	kind error // of a FAIL: decides the exit code
 }
 
-// checkOutput is one tool as it was found.
-type checkOutput struct {
-	toolOutput
-	Can    []string `json:"can"`
-	Cannot []string `json:"cannot"`
+// checks are what doctor looks at, in this order.
+var checks = []func(ctx context.Context, c *cli.Context) []check{
+	checkTools, checkBuilders, checkStore, checkUser, checkCredentials,
 }
 
 func doctor(c *cli.Context) error {
 	if err := noOperands(c); err != nil {
 		return err
 	}
-	var out doctorOutput
-	var missing error
-	for _, f := range mkfse2fs.Check(c.Context) {
-		out.Tools = append(out.Tools, checkOutput{toolOutput(f.Tool), append([]string{}, f.Can...), append([]string{}, f.Cannot...)})
-		if f.Path == "" && missing == nil {
-			missing = hint.With(fmt.Errorf("%s: %w", f.Name, host.ErrToolMissing), f.Hint)
+	all := []check{}
+	for _, look := range checks {
+		for _, found := range look(c.Context, c) {
+			found.Notes = append([]string{}, found.Notes...)
+			all = append(all, found)
 		}
 	}
+	var err error
 	if c.Bool("json") {
-		return errors.Join(printJSON(c, out), missing)
+		err = printJSON(c, map[string]any{"checks": all})
+	} else {
+		err = checksText(c.App.Writer, all)
 	}
-	w := tabwriter.NewWriter(c.App.Writer, 0, 0, 2, ' ', 0)
-	for _, t := range out.Tools {
-		state, version := "ok", t.Version
-		if t.Path == "" {
-			state, version = "MISSING", t.Hint
+	return errors.Join(err, c.Err(), verdictOf(all))
+}
+
+func checksText(out io.Writer, all []check) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for _, k := range all {
+		fmt.Fprintf(w, "%s\t%s\t%s\n", k.State, printable(k.Name), printable(k.Found))
+		for _, n := range k.Notes {
+			fmt.Fprintf(w, "\t\t%s\n", printable(n))
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", t.Name, state, printable(version), printable(t.Path))
-		for _, s := range t.Can {
-			fmt.Fprintf(w, "\t+ %s\n", s)
-		}
-		for _, s := range t.Cannot {
-			fmt.Fprintf(w, "\t- %s\n", s)
+		if k.Fix != "" {
+			fmt.Fprintf(w, "\t\tfix: %s\n", printable(k.Fix))
 		}
 	}
-	return errors.Join(w.Flush(), missing)
+	return w.Flush()
+}
+
+// errAmiss is the error of a check whose kind has no better one.
+var errAmiss = errors.New("it does not work")
+
+// verdictOf is the first failure, as an error.
+func verdictOf(all []check) error {
+	for _, k := range all {
+		if k.State != fail {
+			continue
+		}
+		kind := k.kind
+		if kind == nil {
+			kind = errAmiss
+		}
+		return hint.With(fmt.Errorf("%s: %s: %w", k.Name, k.Found, kind), k.Fix)
+	}
+	return nil
+}
+
+// failed makes a FAIL of an error.
+func failed(name string, err, kind error) check {
+	k := check{Name: name, State: fail, Found: err.Error(), Fix: hint.Of(err), kind: kind}
+	if k.Fix == "" {
+		k.Fix = "see the message"
+	}
+	return k
+}
+
+func checkBuilders(ctx context.Context, c *cli.Context) []check {
+	found, problems := newHost(c, nil).List(ctx)
+	var all []check
+	for _, b := range found {
+		k := check{Name: "builder " + b.Name, State: pass, Found: b.Description.Version + ", " + from(b)}
+		if len(b.Shadowed) > 0 {
+			k.State, k.Notes = warn, append(k.Notes, b.Shadowed...)
+			k.Found += ", hides the builder of that name at:"
+			k.Fix = "remove one of them, or give it another name"
+		}
+		all = append(all, k)
+	}
+	for _, err := range problems {
+		k := failed("builders", err, host.ErrBuilder)
+		if hint.Of(err) == "" {
+			k.Fix = "repair this builder, or remove it from the directory"
+		}
+		all = append(all, k)
+	}
+	return all
 }
