@@ -41,11 +41,13 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 			inspectCommand(),
 			buildersCommand(),
 			doctorCommand(),
+			envCommand(),
 			versionCommand(),
 			serveCommand(),
 		},
 		Writer:      stdout,
 		ErrWriter:   stderr,
+		Metadata:    make(map[string]any),
 		HideVersion: true,
 		// A comma in --opt or --plugin-dir is part of the value.
 		DisableSliceFlagSeparator: true,

@@ -29,7 +29,7 @@ func arrange(app *cli.App, args []string) ([]string, error) {
 	if command == nil {
 		return nil, usagef("unknown command %q; see banger help", words[0])
 	}
-	return arrangeCommand(append(out, command.Name), command, slices.Concat(early, words[1:]))
+	return arrangeCommand(app, append(out, command.Name), command, slices.Concat(early, words[1:]))
 }
 
 // leadingFlags splits off the flags that stand before the command.
@@ -54,9 +54,10 @@ func leadingFlags(args []string) (rest, early []string, err error) {
 	return args, early, nil
 }
 
-func arrangeCommand(out []string, c *cli.Command, args []string) ([]string, error) {
+func arrangeCommand(app *cli.App, out []string, c *cli.Command, args []string) ([]string, error) {
 	name := "banger " + strings.Join(out[1:], " ")
 	var flags, operands []string
+	line := make(map[string]string) // flags that are given, with their values
 	for len(args) > 0 {
 		arg := args[0]
 		args = args[1:]
@@ -67,7 +68,7 @@ func arrangeCommand(out []string, c *cli.Command, args []string) ([]string, erro
 			operands, args = append(operands, args...), nil
 		case arg == "-" || !strings.HasPrefix(arg, "-"):
 			if sub := findSub(c, arg); sub != nil && len(operands) == 0 {
-				return arrangeCommand(append(out, sub.Name), sub, append(flags, args...))
+				return arrangeCommand(app, append(out, sub.Name), sub, append(flags, args...))
 			}
 			operands = append(operands, arg)
 		default:
@@ -76,15 +77,22 @@ func arrangeCommand(out []string, c *cli.Command, args []string) ([]string, erro
 				return nil, usagef("%s has no flag %s; see %s --help", name, arg, name)
 			}
 			flags = append(flags, arg)
-			if takesValue(flag) && !strings.Contains(arg, "=") {
+			_, value, joined := strings.Cut(arg, "=")
+			if takesValue(flag) && !joined {
 				if len(args) == 0 {
 					return nil, usagef("flag %s needs a value", arg)
 				}
-				flags, args = append(flags, args[0]), args[1:]
+				value = args[0]
+				flags, args = append(flags, value), args[1:]
 			}
+			line[flag.Names()[0]] = value
 		}
 	}
-	out = append(out, flags...)
+	added, err := configure(app, c.Flags, line)
+	if err != nil {
+		return nil, err
+	}
+	out = slices.Concat(out, added, flags)
 	if len(operands) > 0 {
 		out = append(append(out, "--"), operands...)
 	}

@@ -17,7 +17,7 @@ func cachePruneCommand() *cli.Command {
 		Name:  "prune",
 		Usage: "remove what is damaged or unreferenced, and more by age and size",
 		Flags: append(removalFlags(),
-			&cli.StringFlag{Name: "max-size", EnvVars: env("cache-max-size"), Usage: "then remove what was used least recently until the store takes at most `SIZE`"},
+			&cli.StringFlag{Name: "max-size", EnvVars: env("cache-max-size"), Usage: "afterwards, remove what was used least recently until the store takes at most `SIZE`"},
 			&cli.StringFlag{Name: "older-than", EnvVars: env("older-than"), Usage: "remove builds and images that were not used for `DURATION`, such as 36h, 30d or 2w"},
 			&cli.BoolFlag{Name: "all", Aliases: []string{"a"}, EnvVars: env("prune-all"), Usage: "remove everything that no running process uses"},
 		),

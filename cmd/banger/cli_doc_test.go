@@ -42,7 +42,7 @@ This page is generated from the commands themselves (` + "`make generate`" + `).
   ` + "`oci:DIR[:TAG|@DIGEST]`, `oci-archive:FILE[:TAG]`, `docker-archive:FILE[:REF]`, `docker-daemon:REF`" + `.
 - Flags work before and after IMAGE. What stands behind ` + "`--`" + ` is not a flag.
 - Standard output carries the result alone: a path, a digest, a listing, or with ` + "`--json`" + ` one object. All else goes to standard error.
-- Most flags have a twin in the environment; the flag wins.
+- Every flag has a twin in the environment and in [banger.toml](configuration.md): flag, then environment, then file, then default.
 
 | exit code | meaning |
 |---|---|

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,6 +20,7 @@ func env(flag string) []string {
 func commonFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.BoolFlag{Name: "json", EnvVars: env("json"), Usage: "print the result as one JSON object"},
+		&cli.StringFlag{Name: "config", EnvVars: env("config"), Usage: "read settings from `FILE`, a banger.toml", DefaultText: "$XDG_CONFIG_HOME/banger/banger.toml"},
 	}
 }
 
@@ -105,12 +105,6 @@ func sizeOf(c *cli.Context) (sdk.SizePlan, error) {
 	}
 	err := setFree(&p, c.String("free"))
 	return p, err
-}
-
-// given reports whether a flag stands on the command line: its twin in the
-// environment may be there for other commands.
-func given(c *cli.Context, flag string) bool {
-	return c.IsSet(flag) && os.Getenv(env(flag)[0]) == ""
 }
 
 func setFree(p *sdk.SizePlan, s string) (err error) {
