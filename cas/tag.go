@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 )
 
 // Tag names a manifest in the store's index.json, so that other programs find
@@ -33,6 +34,22 @@ func (s *Store) Tagged(name string) (Descriptor, error) {
 		return Descriptor{}, fmt.Errorf("find tag %q: %w", name, ErrNotFound)
 	}
 	return desc, nil
+}
+
+// Names returns the names that Tagged knows, each once, in the order of
+// index.json; none when that cannot be read.
+func (s *Store) Names() []string {
+	x, err := s.readIndex()
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, e := range x.manifests {
+		if n := e.annotations[annotationRefName]; n != "" && !slices.Contains(names, n) {
+			names = append(names, n)
+		}
+	}
+	return names
 }
 
 func (s *Store) tag(ctx context.Context, desc Descriptor, name string) error {

@@ -13,6 +13,10 @@ import (
 // run is the whole program but for signals and the exit itself.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	app := newApp(stdout, stderr)
+	if len(args) > 1 && args[1] == completeName {
+		complete(ctx, app, args[2:])
+		return exitOK
+	}
 	args, err := arrange(app, args)
 	if err == nil {
 		err = app.RunContext(ctx, args)
@@ -42,6 +46,8 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 			buildersCommand(),
 			doctorCommand(),
 			envCommand(),
+			completionCommand(),
+			manCommand(),
 			versionCommand(),
 			serveCommand(),
 		},

@@ -46,22 +46,14 @@ This page is generated from the commands themselves (` + "`make generate`" + `).
 
 | exit code | meaning |
 |---|---|
-| 0 | done |
-| 1 | any other error |
-| 2 | the command line is wrong |
-| 3 | the image, tag or platform was not found |
-| 4 | the registry wants (other) credentials |
-| 5 | the network or the registry failed, or limits the rate |
-| 6 | the builder failed, or with --strict could not keep everything |
-| 7 | a tool of the host is missing |
-| 8 | the store failed |
-| 9 | a difference was found: by verify or diff, or by cache verify something that is not as it should be |
-| 130 | interrupted |
 `
 
 func cliMarkdown(app *cli.App) string {
 	var b strings.Builder
 	b.WriteString(cliIntro)
+	for _, e := range exitMeanings {
+		fmt.Fprintf(&b, "| %d | %s |\n", e.code, e.meaning)
+	}
 	for _, c := range app.Commands {
 		commandMarkdown(&b, c, "banger")
 	}
@@ -74,6 +66,9 @@ func commandMarkdown(b *strings.Builder, c *cli.Command, parent string) {
 	}
 	name := parent + " " + c.Name
 	fmt.Fprintf(b, "\n## %s\n\n`%s`: %s.\n", name, strings.TrimSpace(name+" [flags] "+c.ArgsUsage), c.Usage)
+	if c.Description != "" {
+		fmt.Fprintf(b, "\n```\n%s\n```\n", c.Description)
+	}
 	if len(c.Flags) > 0 {
 		b.WriteString("\n| flag | environment | default | |\n|---|---|---|---|\n")
 	}
@@ -91,7 +86,7 @@ func flagMarkdown(b *strings.Builder, f cli.Flag) {
 		if n == "help" || n == "h" {
 			return
 		}
-		names = append(names, "`"+strings.Repeat("-", min(2, len(n)))+n+"`")
+		names = append(names, "`"+dashed(n)+"`")
 	}
 	d := f.(cli.DocGenerationFlag)
 	usage := strings.ReplaceAll(d.GetUsage(), "`", "")

@@ -111,7 +111,11 @@ func failed(name string, err, kind error) check {
 }
 
 func checkBuilders(ctx context.Context, c *cli.Context) []check {
-	found, problems := newHost(c, nil).List(ctx)
+	h, err := newHost(c, nil)
+	if err != nil {
+		return []check{failed("builders", err, host.ErrBuilder)}
+	}
+	found, problems := h.List(ctx)
 	var all []check
 	for _, b := range found {
 		k := check{Name: "builder " + b.Name, State: pass, Found: b.Description.Version + ", " + from(b)}

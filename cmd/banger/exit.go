@@ -28,6 +28,24 @@ const (
 	exitInterrupted = 130
 )
 
+// exitMeanings are what the codes mean, for the documents.
+var exitMeanings = []struct {
+	code    int
+	meaning string
+}{
+	{exitOK, "done"},
+	{exitOther, "any other error"},
+	{exitUsage, "the command line is wrong"},
+	{exitNotFound, "the image, tag or platform was not found"},
+	{exitAuth, "the registry wants (other) credentials"},
+	{exitNetwork, "the network or the registry failed, or limits the rate"},
+	{exitBuilder, "the builder failed, or with --strict could not keep everything"},
+	{exitTool, "a tool of the host is missing"},
+	{exitStore, "the store failed"},
+	{exitDifference, "a difference was found: by verify or diff, or by cache verify something that is not as it should be"},
+	{exitInterrupted, "interrupted"},
+}
+
 // errUsage marks what is wrong with the command line itself.
 var errUsage = errors.New("usage")
 

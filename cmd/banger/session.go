@@ -192,6 +192,12 @@ func hostConfig(c *cli.Context) (host.Config, error) {
 func pluginDirs(c *cli.Context) []string {
 	dirs := c.StringSlice("plugin-dir")
 	dirs = append(dirs, filepath.SplitList(os.Getenv("BANGER_PLUGIN_PATH"))...)
+	return append(dirs, defaultPluginDirs()...)
+}
+
+// defaultPluginDirs are the directories that nobody has to name.
+func defaultPluginDirs() []string {
+	var dirs []string
 	if data := userDir("XDG_DATA_HOME", ".local/share"); data != "" {
 		dirs = append(dirs, filepath.Join(data, "banger", "plugins"))
 	}
