@@ -244,6 +244,7 @@ func (e *Engine) deliver(ctx context.Context, r *answered, o BuildOptions) (*Bui
 		return &r.BuildResult, hint.With(err, "see them with --losses FILE, take another builder, or leave out --strict")
 	}
 	if o.Output != "" {
+		defer e.task("copy")()
 		err := e.Store.CopyOut(ctx, r.artifact, o.Output, cas.CopyOptions{Fsync: o.Fsync})
 		if errors.Is(err, cas.ErrNotFound) {
 			return nil, err // the artifact was damaged or is gone

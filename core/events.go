@@ -27,3 +27,10 @@ type discard struct{}
 
 func (discard) Log(sdk.LogLevel, string) {}
 func (discard) Progress(Progress)        {}
+
+// task begins a task that does not say how far it is; call what it returns at
+// its end.
+func (e *Engine) task(name string) (finish func()) {
+	e.Events.Progress(Progress{Task: name})
+	return func() { e.Events.Progress(Progress{Task: name, Finished: true}) }
+}

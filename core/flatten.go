@@ -105,6 +105,7 @@ func (e *Engine) flatten(ctx context.Context, diffIDs []digest.Digest, in flatte
 	if t := e.knownTree(key); t != nil {
 		return t, nil
 	}
+	defer e.task("flatten")()
 	indexes, err := e.readIndexes(diffIDs)
 	if err != nil {
 		return nil, err

@@ -20,6 +20,7 @@ type layerPull struct {
 	i     int
 	layer unpack.Layer
 	task  string
+	whole *wholePull
 }
 
 func (e *Engine) newLayerPull(src *opened, i int, diffID digest.Digest) *layerPull {
@@ -172,7 +173,11 @@ func (l *layerPull) unpack(ctx context.Context, r io.Reader, blob cas.BlobWriter
 	if blob != nil {
 		dst.Blob = blob
 	}
+	l.whole.add(0)
+	before := int64(0)
 	progress := func(done int64) {
+		l.whole.add(done - before)
+		before = done
 		l.e.Events.Progress(Progress{Task: l.task, Done: done, Total: max(l.layer.Size, 0), Unit: "bytes"})
 	}
 	res, err := unpack.Unpack(ctx, r, l.layer, dst, l.e.Limits, progress)

@@ -157,15 +157,13 @@ func (e *Engine) pullLayers(ctx context.Context, src *opened, diffIDs []digest.D
 		blobs = false
 	}
 	var fetched atomic.Int64
+	layers := e.layerPulls(src, diffIDs)
+	whole := e.wholePull(layers, blobs)
+	defer whole.finish()
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(e.Jobs)
-	seen := make(map[unpack.Layer]bool)
-	for i := range diffIDs {
-		l := e.newLayerPull(src, i, diffIDs[i])
-		if seen[l.layer] {
-			continue
-		}
-		seen[l.layer] = true
+	for _, l := range layers {
+		l.whole = whole
 		g.Go(func() error {
 			n, err := l.ensure(ctx, blobs)
 			fetched.Add(n)
@@ -174,4 +172,18 @@ func (e *Engine) pullLayers(ctx context.Context, src *opened, diffIDs []digest.D
 	}
 	err := g.Wait()
 	return fetched.Load(), err
+}
+
+// layerPulls returns a pull for each layer, one for those that are equal.
+func (e *Engine) layerPulls(src *opened, diffIDs []digest.Digest) []*layerPull {
+	var pulls []*layerPull
+	seen := make(map[unpack.Layer]bool)
+	for i := range diffIDs {
+		l := e.newLayerPull(src, i, diffIDs[i])
+		if !seen[l.layer] {
+			seen[l.layer] = true
+			pulls = append(pulls, l)
+		}
+	}
+	return pulls
 }

@@ -48,6 +48,8 @@ func (e *Engine) run(ctx context.Context, b *host.Builder, t *flattened, o Build
 		return cas.Artifact{}, nil, err
 	}
 	remove() // before the image is synced, so that what was staged never has to reach the disk
+	rec.finish()
+	defer e.task("store")()
 	a, err := w.Commit(ctx, b.Description.MediaType)
 	if err != nil {
 		return cas.Artifact{}, nil, fmt.Errorf("keep artifact: %w", err)
@@ -113,7 +115,7 @@ type recorder struct {
 	mu       sync.Mutex
 	losses   []sdk.Loss
 	warnings []string
-	phases   map[string]bool
+	phase    string // the task of the builder's phase, "" before the first
 }
 
 // maxWarnings bounds the warnings that are kept with an answer.
@@ -133,11 +135,11 @@ func (r *recorder) Log(level sdk.LogLevel, text string) {
 func (r *recorder) Progress(p sdk.Progress) {
 	task := r.builder + ": " + p.Phase
 	r.mu.Lock()
-	if r.phases == nil {
-		r.phases = make(map[string]bool)
+	defer r.mu.Unlock()
+	if r.phase != task {
+		r.endPhase()
 	}
-	r.phases[task] = true
-	r.mu.Unlock()
+	r.phase = task
 	r.events.Progress(Progress{Task: task, Done: p.Done, Total: p.Total, Unit: p.Unit})
 }
 
@@ -148,11 +150,16 @@ func (r *recorder) Lose(losses []sdk.Loss) {
 	r.losses = append(r.losses, losses...)
 }
 
-// finish ends the tasks that the builder began.
+// finish ends the builder's last phase.
 func (r *recorder) finish() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for task := range r.phases {
-		r.events.Progress(Progress{Task: task, Finished: true})
+	r.endPhase()
+}
+
+func (r *recorder) endPhase() {
+	if r.phase != "" {
+		r.events.Progress(Progress{Task: r.phase, Finished: true})
 	}
+	r.phase = ""
 }

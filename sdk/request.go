@@ -107,7 +107,8 @@ const (
 	LogWarn  LogLevel = 3
 )
 
-// Progress tells how far a named phase of a build is.
+// Progress tells how far a named phase of a build is. A build has one phase at
+// a time: another name ends the one before.
 type Progress struct {
 	Phase string
 	Done  int64

@@ -13,6 +13,7 @@ import (
 // choices are the values of flags that take one of a few, by the flag's name.
 var choices = map[string][]string{
 	"progress":     {"auto", "tty", "plain", "json", "none"},
+	"log-level":    {"debug", "info", "warn", "error"},
 	"unsafe-paths": {"refuse", "contain"},
 	"format":       slices.Sorted(maps.Keys(treeFormats)),
 	"platform":     {"linux/amd64", "linux/arm64", "linux/arm/v7", "linux/386", "linux/riscv64", "linux/ppc64le", "linux/s390x"},

@@ -32,6 +32,7 @@ func storeFlag() cli.Flag {
 func storeFlags() []cli.Flag {
 	return append(commonFlags(), storeFlag(),
 		&cli.StringFlag{Name: "progress", EnvVars: env("progress"), Value: "auto", Usage: "how progress is shown: auto, tty, plain, json or none"},
+		&cli.StringFlag{Name: "log-level", EnvVars: env("log-level"), Value: "info", Usage: "what is logged: debug, info, warn or error; debug has all that builders and their tools print"},
 		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, EnvVars: env("quiet"), Usage: "print errors only"},
 	)
 }

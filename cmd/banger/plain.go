@@ -3,61 +3,44 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"banger/core"
 )
 
-// plainInterval is how often a task that goes on gets a line.
+// plain prints one line each ten seconds for all that is going on then: for
+// logs and pipes.
+type plain struct{ w io.Writer }
+
+// plainInterval is the time between two lines.
 const plainInterval = 10 * time.Second
 
-// plain prints a line for a task each ten seconds, and one for the end of a
-// task that had lines: for logs and pipes.
-type plain struct {
-	w     io.Writer
-	now   func() time.Time
-	tasks map[string]*plainTask
-}
+func (plain) interval() time.Duration     { return plainInterval }
+func (plain) changed(*board, *task, bool) {}
+func (v plain) log(line string)           { _, _ = io.WriteString(v.w, line) }
+func (plain) close()                      {}
 
-type plainTask struct {
-	begun, said time.Time
-	spoke       bool
-}
-
-func newPlain(w io.Writer, now func() time.Time) *plain {
-	return &plain{w: w, now: now, tasks: make(map[string]*plainTask)}
-}
-
-func (v *plain) progress(p core.Progress) {
-	now := v.now()
-	t := v.tasks[p.Task]
-	switch {
-	case p.Finished:
-		if t != nil && t.spoke {
-			fmt.Fprintf(v.w, "banger: %s: finished after %s\n", printable(p.Task), now.Sub(t.begun).Round(time.Second))
-		}
-		delete(v.tasks, p.Task)
-	case t == nil:
-		v.tasks[p.Task] = &plainTask{begun: now, said: now}
-	case now.Sub(t.said) >= plainInterval:
-		t.said, t.spoke = now, true
-		fmt.Fprintf(v.w, "banger: %s: %s\n", printable(p.Task), amount(p))
+func (v plain) tick(b *board) {
+	b.sample()
+	var texts []string
+	for _, t := range b.tasks {
+		texts = append(texts, printable(t.Task)+": "+amount(t.Progress))
+	}
+	if len(texts) > 0 {
+		fmt.Fprintf(v.w, "banger: %s\n", strings.Join(texts, "; "))
 	}
 }
-
-func (v *plain) writer() io.Writer { return v.w }
-func (v *plain) close()            {}
 
 // amount says how far a task is: "12.0 MiB of 57.0 MiB (21%)".
 func amount(p core.Progress) string {
-	format := func(n int64) string { return fmt.Sprintf("%d %s", n, p.Unit) }
-	if p.Unit == "bytes" {
-		format = bytesText
+	switch {
+	case p.Total > 0:
+		return fmt.Sprintf("%s of %s (%d%%)", unitText(p.Done, p.Unit), unitText(p.Total, p.Unit), min(100, p.Done*100/p.Total))
+	case p.Done > 0:
+		return unitText(p.Done, p.Unit)
 	}
-	if p.Total <= 0 {
-		return format(p.Done)
-	}
-	return fmt.Sprintf("%s of %s (%d%%)", format(p.Done), format(p.Total), min(100, p.Done*100/p.Total))
+	return "at work"
 }
 
 // bytesText writes a number of bytes with a binary unit.

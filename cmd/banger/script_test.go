@@ -19,6 +19,12 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if fifo := os.Getenv(playVariable); fifo != "" {
+		if err := play(fifo); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+		return
+	}
 	code := m.Run()
 	bangertest.Cleanup()
 	os.Exit(code)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"io"
 	"math"
 	"strings"
 	"testing"
@@ -16,58 +17,60 @@ import (
 	"banger/sdk"
 )
 
+// clock is a time that a test sets.
+type clock struct{ at time.Time }
+
+func (c *clock) now() time.Time { return c.at }
+
+// seconds sets the clock.
+func (c *clock) seconds(n float64) {
+	c.at = time.Unix(1000, 0).Add(time.Duration(n * float64(time.Second)))
+}
+
+// TestPlain: one line a tick for all that goes on, and none when nothing does.
 func TestPlain(t *testing.T) {
-	type event struct {
-		at       int // seconds
-		task     string
-		done     int64
-		finished bool
+	var out bytes.Buffer
+	c := &clock{}
+	b, v := &board{now: c.now}, plain{&out}
+	v.tick(b)
+	b.update(core.Progress{Task: "pull", Done: 12 << 20, Total: 57 << 20, Unit: "bytes"})
+	b.update(core.Progress{Task: "\x1b[2J"})
+	v.tick(b)
+	b.update(core.Progress{Task: "pull", Finished: true})
+	b.update(core.Progress{Task: "\x1b[2J", Done: 3, Unit: "files"})
+	v.tick(b)
+	b.update(core.Progress{Task: "\x1b[2J", Finished: true})
+	v.tick(b)
+	want := "banger: pull: 12.0 MiB of 57.0 MiB (21%); \\x1b[2J: at work\nbanger: \\x1b[2J: 3 files\n"
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
-	tests := []struct {
-		name   string
-		events []event
-		want   string
-	}{
-		{"first is silent", []event{{at: 100, task: "a"}}, ""},
-		{"less than an interval", []event{{at: 0, task: "a"}, {at: 9, task: "a", done: 5}}, ""},
-		{"an interval", []event{{at: 0, task: "a"}, {at: 10, task: "a", done: 5}}, "banger: a: 5 files of 100 files (5%)\n"},
-		{
-			"each interval counts from the last line",
-			[]event{{at: 0, task: "a"}, {at: 12, task: "a", done: 1}, {at: 20, task: "a", done: 2}, {at: 21, task: "a", done: 3}, {at: 22, task: "a", done: 4}},
-			"banger: a: 1 files of 100 files (1%)\nbanger: a: 4 files of 100 files (4%)\n",
-		},
-		{"end of a silent task", []event{{at: 0, task: "a"}, {at: 60, task: "a", finished: true}}, ""},
-		{"end of an unknown task", []event{{at: 60, task: "a", finished: true}}, ""},
-		{
-			"end of a task that had a line",
-			[]event{{at: 5, task: "a"}, {at: 15, task: "a", done: 1}, {at: 17, task: "a", finished: true}},
-			"banger: a: 1 files of 100 files (1%)\nbanger: a: finished after 12s\n",
-		},
-		{
-			"tasks have their own time",
-			[]event{{at: 0, task: "a"}, {at: 8, task: "b"}, {at: 11, task: "b"}, {at: 11, task: "a"}, {at: 12, task: "b", finished: true}, {at: 13, task: "a", finished: true}},
-			"banger: a: 0 files of 100 files (0%)\nbanger: a: finished after 13s\n",
-		},
-		{
-			"a finished task begins anew",
-			[]event{{at: 0, task: "a"}, {at: 10, task: "a"}, {at: 11, task: "a", finished: true}, {at: 30, task: "a"}, {at: 39, task: "a"}, {at: 40, task: "a", finished: true}},
-			"banger: a: 0 files of 100 files (0%)\nbanger: a: finished after 11s\n",
-		},
-		{"the name is escaped", []event{{at: 0, task: "\x1b[2J"}, {at: 10, task: "\x1b[2J"}}, "banger: \\x1b[2J: 0 files of 100 files (0%)\n"},
+}
+
+func TestRate(t *testing.T) {
+	c := &clock{}
+	b := &board{now: c.now}
+	c.seconds(0)
+	task, begins := b.update(core.Progress{Task: "a", Total: 1000})
+	if !begins || task.rate() != 0 || task.left() >= 0 {
+		t.Errorf("at first: %v, %v, %v", begins, task.rate(), task.left())
 	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			var out bytes.Buffer
-			var now time.Time
-			v := newPlain(&out, func() time.Time { return now })
-			for _, e := range tt.events {
-				now = time.Unix(int64(e.at), 0)
-				v.progress(core.Progress{Task: e.task, Done: e.done, Total: 100, Unit: "files", Finished: e.finished})
-			}
-			if diff := cmp.Diff(tt.want, out.String()); diff != "" {
-				t.Errorf("-want +got:\n%s", diff)
-			}
-		})
+	for i := range 21 { // 10 a second, and 20 from the tenth second on
+		c.seconds(float64(i))
+		b.update(core.Progress{Task: "a", Total: 1000, Done: int64(10*i + 10*max(0, i-10))})
+		b.sample()
+	}
+	if task.rate() != 20 || task.left() != 35*time.Second {
+		t.Errorf("rate %v, left %v", task.rate(), task.left())
+	}
+	if len(task.samples) > 12 {
+		t.Errorf("%d samples are kept", len(task.samples))
+	}
+	if done, _ := b.update(core.Progress{Task: "a", Finished: true}); len(b.tasks) != 0 || done.Done != 300 {
+		t.Errorf("after the end: %d tasks, %+v", len(b.tasks), done)
+	}
+	if _, begins := b.update(core.Progress{Task: "a", Finished: true}); !begins || len(b.tasks) != 0 {
+		t.Errorf("the end of what never began: %d tasks", len(b.tasks))
 	}
 }
 
@@ -81,6 +84,7 @@ func TestAmount(t *testing.T) {
 		{"bytes of unknown total", core.Progress{Done: 1536, Unit: "bytes"}, "1.5 KiB"},
 		{"files", core.Progress{Done: 3, Total: 4, Unit: "files"}, "3 files of 4 files (75%)"},
 		{"files of unknown total", core.Progress{Done: 3, Unit: "files"}, "3 files"},
+		{"nothing known", core.Progress{}, "at work"},
 		{"more than all", core.Progress{Done: 5, Total: 4, Unit: "files"}, "5 files of 4 files (100%)"},
 		{"all", core.Progress{Done: 4, Total: 4, Unit: "bytes"}, "4 B of 4 B (100%)"},
 	}
@@ -127,23 +131,30 @@ func TestPrintable(t *testing.T) {
 	}
 }
 
+// TestJSONLines: a line for the beginning and the end of each task, and for
+// each tick at which something has changed.
 func TestJSONLines(t *testing.T) {
-	events := []core.Progress{
-		{Task: "layer \x1b[2J\n\"1\"", Done: 1, Total: 2, Unit: "bytes"},
-		{Task: "staging"},
-		{Task: "staging", Finished: true},
-	}
 	var out bytes.Buffer
-	u := testUI(t, &out, "json", false)
-	for _, p := range events {
-		u.Progress(p)
+	u := testUI(t, &out, "json", false, "info")
+	u.view = &hourly{u.view}
+	u.Progress(core.Progress{Task: "layer \x1b[2J\n\"1\"", Done: 1, Total: 2, Unit: "bytes"})
+	for range 1000 {
+		u.Progress(core.Progress{Task: "layer \x1b[2J\n\"1\"", Done: 2, Total: 2, Unit: "bytes"})
 	}
+	u.view.tick(&u.board)
+	u.view.tick(&u.board)
+	u.Progress(core.Progress{Task: "staging"})
+	u.Progress(core.Progress{Task: "staging", Finished: true})
 	u.Log(sdk.LogWarn, "odd\nimage")
+	u.Log(sdk.LogDebug, "not this")
+	u.done()
+	layer := "layer \x1b[2J\n\"1\""
 	want := []map[string]any{
-		{"task": "layer \x1b[2J\n\"1\"", "done": 1.0, "total": 2.0, "unit": "bytes", "finished": false},
-		{"task": "staging", "done": 0.0, "total": 0.0, "unit": "", "finished": false},
-		{"task": "staging", "done": 0.0, "total": 0.0, "unit": "", "finished": true},
-		{"level": "warning", "log": "odd\nimage"},
+		{"task": layer, "done": 1.0, "total": 2.0, "unit": "bytes", "finished": false},
+		{"task": layer, "done": 2.0, "total": 2.0, "unit": "bytes", "finished": false},
+		{"task": "staging", "done": 0.0, "total": nil, "unit": "", "finished": false},
+		{"task": "staging", "done": 0.0, "total": nil, "unit": "", "finished": true},
+		{"level": "WARN", "msg": "odd\nimage"},
 	}
 	var got []map[string]any
 	for line := range strings.Lines(out.String()) {
@@ -151,6 +162,7 @@ func TestJSONLines(t *testing.T) {
 		if err := json.Unmarshal([]byte(line), &m); err != nil {
 			t.Fatalf("line %q: %v", line, err)
 		}
+		delete(m, "time")
 		got = append(got, m)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -158,26 +170,36 @@ func TestJSONLines(t *testing.T) {
 	}
 }
 
+// hourly is a view that a test ticks itself.
+type hourly struct{ view }
+
+func (hourly) interval() time.Duration { return time.Hour }
+
 func TestLog(t *testing.T) {
 	tests := []struct {
 		name     string
 		progress string
 		quiet    bool
+		wanted   string // --log-level
 		level    sdk.LogLevel
 		want     string
 	}{
-		{"info", "auto", false, sdk.LogInfo, "banger: \\x1b[1mtext\n"},
-		{"warning without colour", "auto", false, sdk.LogWarn, "banger: warning: \\x1b[1mtext\n"},
-		{"warning without progress", "none", false, sdk.LogWarn, "banger: warning: \\x1b[1mtext\n"},
-		{"debug", "auto", false, sdk.LogDebug, ""},
-		{"quiet info", "auto", true, sdk.LogInfo, ""},
-		{"quiet warning", "auto", true, sdk.LogWarn, ""},
-		{"quiet as JSON", "json", true, sdk.LogWarn, ""},
+		{"info", "auto", false, "info", sdk.LogInfo, "banger: \\x1b[1mtext\n"},
+		{"warning without colour", "auto", false, "info", sdk.LogWarn, "banger: warning: \\x1b[1mtext\n"},
+		{"warning without progress", "none", false, "info", sdk.LogWarn, "banger: warning: \\x1b[1mtext\n"},
+		{"debug", "auto", false, "info", sdk.LogDebug, ""},
+		{"debug wanted", "auto", false, "debug", sdk.LogDebug, "banger: debug: \\x1b[1mtext\n"},
+		{"info unwanted", "plain", false, "warn", sdk.LogInfo, ""},
+		{"warning wanted", "plain", false, "warn", sdk.LogWarn, "banger: warning: \\x1b[1mtext\n"},
+		{"warning unwanted", "plain", false, "error", sdk.LogWarn, ""},
+		{"quiet info", "auto", true, "info", sdk.LogInfo, ""},
+		{"quiet warning", "auto", true, "debug", sdk.LogWarn, ""},
+		{"quiet as JSON", "json", true, "info", sdk.LogWarn, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var out bytes.Buffer
-			u := testUI(t, &out, tt.progress, tt.quiet)
+			u := testUI(t, &out, tt.progress, tt.quiet, tt.wanted)
 			u.Log(tt.level, "\x1b[1mtext")
 			u.done()
 			if got := out.String(); got != tt.want {
@@ -187,12 +209,13 @@ func TestLog(t *testing.T) {
 	}
 }
 
-// testUI is the ui of a command with the flags, on what is no terminal.
-func testUI(t *testing.T, w *bytes.Buffer, progress string, quiet bool) *ui {
+// testUI is the ui of a command with the flags.
+func testUI(t *testing.T, w io.Writer, progress string, quiet bool, logLevel string) *ui {
 	t.Helper()
 	set := flag.NewFlagSet("", flag.ContinueOnError)
 	set.String("progress", progress, "")
 	set.Bool("quiet", quiet, "")
+	set.String("log-level", logLevel, "")
 	u, err := newUI(cli.NewContext(&cli.App{ErrWriter: w}, set, nil))
 	if err != nil {
 		t.Fatal(err)

@@ -49,8 +49,7 @@ func Build(ctx context.Context, req *sdk.Request, builder string, tools []string
 
 // attempt makes one image.
 func (j *Job) attempt(ctx context.Context, p ext4size.Plan, finish Finish) ([]sdk.Loss, error) {
-	const phase = "mkfs.ext4"
-	j.Req.Progress(sdk.Progress{Phase: phase, Total: p.Bytes, Unit: "bytes"})
+	j.Req.Progress(sdk.Progress{Phase: "mkfs.ext4"})
 	m := e2fsprogs.Mkfs{
 		Image: j.Image, Dir: j.Dir, Scratch: j.Req.Scratch, Bytes: p.Bytes, Inodes: p.Inodes, Journal: p.Journal * ext4.BlockSize >> 20,
 		Label: j.label, UUID: j.uuid("uuid"), HashSeed: j.uuid("hash seed"),
@@ -58,7 +57,6 @@ func (j *Job) attempt(ctx context.Context, p ext4size.Plan, finish Finish) ([]sd
 	if err := m.Run(ctx, j.Tools); err != nil {
 		return nil, err
 	}
-	j.Req.Progress(sdk.Progress{Phase: phase, Done: p.Bytes, Total: p.Bytes, Unit: "bytes"})
 	losses, err := finish(ctx, j)
 	if err != nil {
 		return nil, err
