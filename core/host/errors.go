@@ -60,7 +60,7 @@ func remote(err error) error {
 		return err
 	}
 	s := call.GRPCStatus()
-	out := errors.New(clean(s.Message(), maxMessage))
+	out := errors.New(cleanLines(s.Message(), maxMessage))
 	switch s.Code() {
 	case codes.Unimplemented:
 		out = fmt.Errorf("it does not speak builder protocol %d: %w", sdk.ProtocolVersion, out)
@@ -75,6 +75,15 @@ func remote(err error) error {
 		return hint.With(out, h)
 	}
 	return out
+}
+
+// cleanLines cleans a text of several lines, each by itself.
+func cleanLines(s string, most int) string {
+	var lines []string
+	for line := range strings.Lines(shorten(s, most)) {
+		lines = append(lines, clean(line, most))
+	}
+	return strings.Join(lines, "\n")
 }
 
 // failure turns err into what the caller is told: the end of ctx, if that is

@@ -101,7 +101,7 @@ func (s *Script) Run(ctx context.Context, t Tools, image, dir string) error {
 	if err != nil {
 		return fmt.Errorf("find debugfs script: %w", err)
 	}
-	out, err := run(ctx, command{path: t.Debugfs, args: []string{"-w", "-f", script, image}, dir: dir, discard: true})
+	out, err := run(ctx, command{path: t.Debugfs, args: []string{"-w", "-f", script, image}, dir: dir, discard: true, log: t.Log})
 	if err != nil || len(complaints(out.stderr)) > 0 {
 		return failure(ctx, DebugfsName, image, err, out)
 	}

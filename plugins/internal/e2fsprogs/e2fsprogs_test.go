@@ -52,6 +52,7 @@ func TestFailure(t *testing.T) {
 		"image full":    {exit, output{stderr: "Could not allocate block in ext2 filesystem while x"}, ErrFull, "filesystem in the image is full"},
 		"inodes":        {exit, output{stderr: "ext2fs_new_inode: Could not allocate inode in ext2 filesystem"}, ErrFull, "filesystem in the image is full"},
 		"long":          {exit, output{stderr: strings.Repeat("x", 5000)}, nil, "xxx…"},
+		"many lines":    {exit, output{stderr: "cause\na\nb\x1b\nc\n"}, exit, "it says \"cause; a\"\n| cause\n| a\n| b\\x1b\n| c"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := failure(t.Context(), "x", "/image", c.err, c.out)
@@ -90,7 +91,7 @@ func TestRunIsClosedIn(t *testing.T) {
 		t.Errorf("environment %q", out.stdout)
 	}
 	out, err = run(t.Context(), command{path: "/bin/sh", args: []string{"-c", "head -c 1000000 /dev/zero; echo x >&2"}})
-	if err != nil || len(out.stdout) != maxOutput || out.stderr != "x\n" {
+	if err != nil || len(out.stdout) != 2*maxOutput+len("\n…\n") || out.stderr != "x\n" {
 		t.Errorf("%d bytes kept, %q, %v", len(out.stdout), out.stderr, err)
 	}
 }
@@ -163,4 +164,29 @@ func TestDiesWithParent(t *testing.T) {
 func alive(pid int) bool {
 	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	return err == nil && !strings.Contains(string(stat), ") Z ")
+}
+
+// TestLastLines: an error shows the end of a long output, all of it is logged,
+// and neither has more than its bound.
+func TestLastLines(t *testing.T) {
+	var logged []string
+	out, err := run(t.Context(), command{
+		path: "/bin/sh", args: []string{"-c", "seq 1 100000 >&2; exit 3"}, log: func(line string) { logged = append(logged, line) },
+	})
+	text := failure(t.Context(), "x", "/image", err, out).Error()
+	if strings.Contains(text, "\n| 99980\n") || !strings.HasSuffix(text, "\n| 99981\n"+tail(99982)) || !strings.Contains(text, `it says "1; 2"`) {
+		t.Errorf("got %s", text)
+	}
+	if n := len(logged); n < 1000 || n > 100_000 || logged[0] != "sh: 1" || logged[n-1] != "sh: 100000" {
+		t.Errorf("%d lines, from %q to %q", n, logged[0], logged[n-1])
+	}
+}
+
+// tail is how an error shows the lines from first to 100000.
+func tail(first int) string {
+	var lines []string
+	for i := first; i <= 100_000; i++ {
+		lines = append(lines, "| "+strconv.Itoa(i))
+	}
+	return strings.Join(lines, "\n")
 }

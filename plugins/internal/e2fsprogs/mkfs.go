@@ -55,7 +55,7 @@ func (m *Mkfs) Run(ctx context.Context, t Tools) error {
 	if err := m.create(); err != nil {
 		return err
 	}
-	out, err := run(ctx, command{path: t.Mkfs, args: m.args(), env: []string{"MKE2FS_CONFIG=" + conf}})
+	out, err := run(ctx, command{path: t.Mkfs, args: m.args(), env: []string{"MKE2FS_CONFIG=" + conf}, log: t.Log})
 	if err != nil {
 		return failure(ctx, MkfsName, m.Image, err, out)
 	}

@@ -6,14 +6,17 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"path/filepath"
 	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
 )
 
-// maxOutput bounds what is kept of each stream of a program, in bytes; the
-// rest is dropped.
+// maxOutput bounds what is kept of the beginning of each stream of a program,
+// and of its end, in bytes; what lies between is dropped.
 const maxOutput = 16 << 10
 
 // grace is how long the streams of a killed program may stay open.
@@ -31,6 +34,7 @@ type command struct {
 	dir     string   // "" for the caller's
 	env     []string // besides the fixed environment
 	discard bool     // standard output
+	log     func(line string)
 }
 
 // output is what a program printed.
@@ -60,42 +64,84 @@ func run(ctx context.Context, c command) (output, error) {
 	if ctx.Err() != nil {
 		err = ctx.Err()
 	}
+	if c.log != nil {
+		for _, line := range slices.Concat(lines(stdout.String()), lines(stderr.String())) {
+			c.log(filepath.Base(c.path) + ": " + line)
+		}
+	}
 	return output{stdout.String(), stderr.String()}, err
 }
 
-// bounded keeps the first maxOutput bytes that are written to it.
-type bounded struct{ strings.Builder }
+// bounded keeps the first and the last maxOutput bytes that are written to it.
+type bounded struct {
+	head, tail []byte
+	dropped    bool
+}
 
 var _ io.Writer = (*bounded)(nil)
 
 func (b *bounded) Write(p []byte) (int, error) {
-	b.Builder.Write(p[:min(len(p), maxOutput-b.Len())])
+	n := min(len(p), maxOutput-len(b.head))
+	b.head = append(b.head, p[:n]...)
+	b.tail = append(b.tail, p[n:]...)
+	if over := len(b.tail) - maxOutput; over > 0 {
+		b.tail, b.dropped = append(b.tail[:0], b.tail[over:]...), true
+	}
 	return len(p), nil
 }
 
-// maxQuote bounds what an error quotes of a program's output, in bytes.
-const maxQuote = 400
-
-// quote puts what a program printed on one line, safe to print.
-func quote(lines []string) string {
-	s := strings.Join(lines, "; ")
-	if len(s) > maxQuote {
-		s = s[:maxQuote] + "…"
+// String returns what was kept.
+func (b *bounded) String() string {
+	if b.dropped {
+		return string(b.head) + "\n…\n" + string(b.tail)
 	}
-	return fmt.Sprintf("%q", s)
+	return string(b.head) + string(b.tail)
+}
+
+const (
+	// maxQuote bounds what an error quotes of one line, in bytes.
+	maxQuote = 400
+	// lastLines is how many lines an error shows of a program's output.
+	lastLines = 20
+)
+
+// quote quotes the beginning of a program's output in one line, and shows the
+// last lines of a longer one below it.
+func quote(lines []string) string {
+	const few = 2
+	first := strings.Join(lines[:min(few, len(lines))], "; ")
+	if len(first) > maxQuote {
+		first = first[:maxQuote] + "…"
+	}
+	text := strconv.Quote(first)
+	if len(lines) <= few {
+		return text
+	}
+	for _, line := range lines[max(0, len(lines)-lastLines):] {
+		if len(line) > maxQuote {
+			line = line[:maxQuote] + "…"
+		}
+		quoted := strconv.Quote(line)
+		text += "\n| " + quoted[1:len(quoted)-1]
+	}
+	return text
 }
 
 // complaints returns the lines of text without empty ones and without the
 // line with which a program names itself.
 func complaints(text string) []string {
-	var lines []string
+	return slices.DeleteFunc(lines(text), banner.MatchString)
+}
+
+// lines returns the lines of text that are not empty.
+func lines(text string) []string {
+	var all []string
 	for line := range strings.Lines(text) {
-		line = strings.TrimSpace(line)
-		if line != "" && !banner.MatchString(line) {
-			lines = append(lines, line)
+		if line = strings.TrimSpace(line); line != "" {
+			all = append(all, line)
 		}
 	}
-	return lines
+	return all
 }
 
 // failure makes an error of a program that failed or complained. It wraps

@@ -38,6 +38,9 @@ var sbin = [...]string{"/usr/local/sbin", "/usr/sbin", "/sbin"}
 // Tools are the paths of the programs that a builder needs.
 type Tools struct {
 	Mkfs, Debugfs, Fsck string
+	// Log, if not nil, gets each line that the programs print, once they have
+	// ended.
+	Log func(line string)
 }
 
 // Describe looks the named programs up and asks their versions.

@@ -31,6 +31,7 @@ func newJob(ctx context.Context, req *sdk.Request, builder string, tools []strin
 	if j.Tools, err = e2fsprogs.Find(ctx, tools...); err != nil {
 		return nil, err
 	}
+	j.Tools.Log = func(line string) { req.Log(sdk.LogDebug, "%s", line) }
 	if j.Tree, err = req.Tree(); err != nil {
 		return nil, err
 	}
