@@ -139,8 +139,22 @@ cover: ## Measure the tests' coverage of PKG= into cover.out
 	@$(GO) tool cover -func=cover.out | tail -n 1
 
 .PHONY: install
-install: bin/banger ## Install into DESTDIR= PREFIX=/usr/local: the one file is all of it
-	install -D -m 0755 bin/banger $(DESTDIR)$(PREFIX)/bin/banger
+install: bin/banger ## Install into DESTDIR= PREFIX=/usr/local: the binary, which has the bundled builders in it, completions and manual pages
+	packaging/install bin/banger bin/banger $(DESTDIR)$(PREFIX)
+
+# make release and deb, for ARCH= or both
+ARCH ?= amd64 arm64
+
+.PHONY: release
+release: $(ARCH:%=build/release/banger-%) ## Build static binaries for ARCH="amd64 arm64" into build/release
+
+.PHONY: $(ARCH:%=build/release/banger-%)
+$(ARCH:%=build/release/banger-%): build/release/banger-%:
+	GOOS=linux GOARCH=$* $(GOBUILD) -ldflags '-s -w -X main.release=$(VERSION)' -o $@ ./cmd/banger
+
+.PHONY: deb
+deb: $(ARCH:%=build/release/banger-%) bin/banger ## Make Debian packages for ARCH="amd64 arm64" in build/release
+	@for arch in $(ARCH); do packaging/deb "$$arch" '$(VERSION)' build/release bin/banger; done
 
 .PHONY: tools
 tools: $(foreach t,$(GOFUMPT) $(STATICCHECK) $(GOLANGCI_LINT) $(GOVULNCHECK) $(PROTOC_GEN_GO) $(PROTOC_GEN_GRPC),$(call tool,$(t))) ## Install the tools of lint, vuln and generate into build/tools
