@@ -24,7 +24,7 @@ func testCommand() *cli.Command {
 		Usage:     "hold a builder's program against what docs/builders.md asks of it",
 		ArgsUsage: "PATH|NAME",
 		Flags: append(commonFlags(), append(pluginFlags(),
-			&cli.StringSliceFlag{Name: "opt", EnvVars: env("opt"), Usage: "an option `KEY=VALUE` for every build; may be given again"},
+			&cli.StringSliceFlag{Name: "opt", EnvVars: env("opt"), Usage: "an option of the builder, `KEY=VALUE`; may be given again"},
 			&cli.StringSliceFlag{Name: "check", EnvVars: env("check"), Usage: "do only the check `NAME`, or with a trailing slash a group of checks; may be given again"})...),
 		Action: testBuilder,
 	}
