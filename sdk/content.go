@@ -7,8 +7,6 @@ import (
 	"io"
 	"os"
 
-	"golang.org/x/sys/unix"
-
 	"banger/sdk/tree"
 )
 
@@ -29,8 +27,8 @@ func (r *Request) Open(e *tree.Entry) (*io.SectionReader, error) {
 }
 
 // Copy copies the content of a regular file of the tree, or of a further name
-// of one, to dst from the byte offset on, for InputTree. The kernel does the
-// copying, and shares the blocks where filesystem and alignment let it:
+// of one, to dst from the byte offset on, for InputTree. On Linux the kernel does
+// the copying, and shares the blocks where filesystem and alignment let it:
 // copy_file_range(2). Holes are not written: dst must be new there, or zeros.
 func (r *Request) Copy(ctx context.Context, dst *os.File, offset int64, e *tree.Entry) error {
 	inode, err := r.inode(e)
@@ -69,28 +67,7 @@ func (r *Request) inode(e *tree.Entry) (*tree.Entry, error) {
 // copyChunk is how much is copied between two looks at the context, in bytes.
 const copyChunk = 16 << 20
 
-func copyRange(ctx context.Context, dst *os.File, to int64, src *os.File, from, length int64) error {
-	for length > 0 {
-		if err := ctx.Err(); err != nil {
-			return context.Cause(ctx)
-		}
-		in, out := from, to
-		n, err := unix.CopyFileRange(int(src.Fd()), &in, int(dst.Fd()), &out, int(min(length, copyChunk)), 0)
-		switch {
-		case errors.Is(err, unix.EINTR):
-			continue
-		case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT), errors.Is(err, unix.EIO):
-			return err
-		case err != nil: // these two filesystems, or this kernel, cannot
-			return copyPlain(ctx, dst, to, src, from, length)
-		case n == 0:
-			return io.ErrUnexpectedEOF
-		}
-		from, to, length = from+int64(n), to+int64(n), length-int64(n)
-	}
-	return nil
-}
-
+// copyPlain copies length bytes through memory.
 func copyPlain(ctx context.Context, dst *os.File, to int64, src *os.File, from, length int64) error {
 	w := io.NewOffsetWriter(dst, to)
 	for length > 0 {
