@@ -2,9 +2,11 @@ package main
 
 import (
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -52,6 +54,7 @@ func TestCandidates(t *testing.T) {
 	t.Setenv("HOME", t.TempDir())
 	t.Setenv("XDG_CACHE_HOME", "")
 	t.Setenv("BANGER_STORE", "")
+	bundled := slices.Sorted(maps.Keys(bundledBuilders))
 	schemes := []string{"docker-archive:", "docker-daemon:", "docker://", "oci-archive:", "oci:"}
 	for line, want := range map[string][]string{
 		"bui":                                    {"build", "builders"},
@@ -61,8 +64,8 @@ func TestCandidates(t *testing.T) {
 		"build --progress p":                     {"plain"},
 		"build --progress=p":                     {"--progress=plain"},
 		"build x --progress ":                    choices["progress"],
-		"build -b ":                              {"debugfs", "e2fs"},
-		"build --plugin-dir " + plugins + " -b ": {"debugfs", "e2fs", "mine"},
+		"build -b ":                              bundled,
+		"build --plugin-dir " + plugins + " -b ": slices.Sorted(slices.Values(append(slices.Clone(bundled), "mine"))),
 		"build -o ":                              {"files"},
 		"build --size a":                         {"auto"},
 		"build --free ":                          nil,
