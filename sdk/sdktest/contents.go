@@ -82,7 +82,28 @@ func (j *job) forgive(list []fstree.Record) []fstree.Record {
 		r.Xattrs = slices.DeleteFunc(slices.Clone(r.Xattrs), func(x tree.Xattr) bool { return lost(&r, "xattr:"+x.Name, "xattrs") })
 		out = append(out, r)
 	}
+	regroup(out)
 	return out
+}
+
+// regroup names each group of hardlinks anew after the first of the names that
+// are left in it; a name that is left alone is in none.
+func regroup(list []fstree.Record) {
+	groups := make(map[string][]*fstree.Record)
+	for i := range list {
+		if r := &list[i]; r.Link != "" {
+			groups[r.Link] = append(groups[r.Link], r)
+		}
+	}
+	for _, names := range groups {
+		first := names[0].Path
+		if len(names) == 1 {
+			first = ""
+		}
+		for _, r := range names {
+			r.Link = first
+		}
+	}
 }
 
 // readTar lists a tar as a directory would be.
