@@ -99,3 +99,24 @@ func TestLockHangs(t *testing.T) {
 	must(t, err)
 	unlock()
 }
+
+// TestStaleIsReadAgain once, whatever the second answer is.
+func TestStaleIsReadAgain(t *testing.T) {
+	stale := &os.PathError{Op: "read", Path: "x", Err: unix.ESTALE}
+	for name, answers := range map[string][]error{
+		"never": {nil}, "once": {stale, nil}, "for ever": {stale, stale, nil}, "another": {unix.EIO, nil}, "then another": {stale, unix.EIO},
+	} {
+		calls := 0
+		b, err := retryStale(func() ([]byte, error) {
+			calls++
+			return []byte{byte(calls)}, answers[calls-1]
+		})
+		want := 1
+		if errors.Is(answers[0], unix.ESTALE) {
+			want = 2
+		}
+		if calls != want || !errors.Is(err, answers[want-1]) || b[0] != byte(want) {
+			t.Errorf("%s: %v, %v after %d calls", name, b, err, calls)
+		}
+	}
+}

@@ -72,6 +72,21 @@ func openRegular(path string) (*os.File, fs.FileInfo, error) {
 
 // readSmall reads a whole regular file of at most limit bytes.
 func readSmall(path string, limit int64) ([]byte, error) {
+	return retryStale(func() ([]byte, error) { return readSmallOnce(path, limit) })
+}
+
+// retryStale calls read, and once more after an ESTALE: on NFS, another host
+// has replaced the file while it was open, and the name leads to the new one.
+// The kernel itself looks only names up again.
+func retryStale(read func() ([]byte, error)) ([]byte, error) {
+	b, err := read()
+	if errors.Is(err, unix.ESTALE) {
+		return read()
+	}
+	return b, err
+}
+
+func readSmallOnce(path string, limit int64) ([]byte, error) {
 	f, info, err := openRegular(path)
 	if err != nil {
 		return nil, err
