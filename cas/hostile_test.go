@@ -82,6 +82,9 @@ func TestClockJumps(t *testing.T) {
 		dead := startHelper(t, "hold session", dir, "")
 		dead()
 		must(t, filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+			if errors.Is(err, fs.ErrPermission) {
+				return nil // what the dead had staged may be closed to its owner
+			}
 			return errors.Join(err, os.Chtimes(path, at, at))
 		}))
 		s = openTest(t, dir)
