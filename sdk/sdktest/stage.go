@@ -59,6 +59,7 @@ func (s *stager) make(e *tree.Entry) error {
 	case tree.Hardlink:
 		err := os.Link(filepath.Join(s.dir, e.Target), path)
 		if errors.Is(err, unix.ENOENT) { // a device that was not made
+			s.lose(e, "type", e.Type.String())
 			return nil
 		}
 		return err
@@ -81,7 +82,7 @@ func (s *stager) device(e *tree.Entry, path string) error {
 	}
 	err := unix.Mknod(path, mode|0o600, int(unix.Mkdev(e.DevMajor, e.DevMinor)))
 	if errors.Is(err, unix.EPERM) {
-		s.lose(e, "device", fmt.Sprintf("%d:%d", e.DevMajor, e.DevMinor))
+		s.lose(e, "type", e.Type.String())
 		return nil
 	}
 	return err
@@ -118,12 +119,29 @@ func (s *stager) attributes(e *tree.Entry) error {
 		}
 	}
 	if e.Type != tree.Symlink {
-		if err := unix.Chmod(path, e.Mode); err != nil {
+		mode := s.stagedMode(e)
+		if mode != e.Mode {
+			s.lose(e, "mode", fmt.Sprintf("%04o", e.Mode))
+		}
+		if err := unix.Chmod(path, mode); err != nil {
 			return err
 		}
 	}
 	ts := unix.Timespec{Sec: e.MTime.Sec, Nsec: int64(e.MTime.Nsec)}
 	return unix.UtimesNanoAt(unix.AT_FDCWD, path, []unix.Timespec{ts, ts}, unix.AT_SYMLINK_NOFOLLOW)
+}
+
+// stagedMode is e's mode, opened up where a builder that is not root could not
+// read it, as banger does.
+func (s *stager) stagedMode(e *tree.Entry) uint32 {
+	switch {
+	case os.Geteuid() == 0:
+		return e.Mode
+	case e.Type == tree.Directory:
+		return e.Mode | 0o500
+	default:
+		return e.Mode | 0o400
+	}
 }
 
 // writeLosses writes what staging lost as a file, and returns its path, "" for
