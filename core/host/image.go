@@ -67,12 +67,16 @@ func checkImage(path string, size int64, mediaType string) error {
 
 // checkClosed refuses a file that any process still has open for writing: the
 // kernel does not grant a lease on it then (fcntl(2), F_SETLEASE). Where the
-// filesystem has no leases there is nothing to be told.
+// filesystem has no leases there is nothing to be told. The lease is given back
+// at once and not left to end with f: a process that is being started holds a
+// copy of f until it executes, and whoever opened the image for writing then
+// would be told to try again.
 func checkClosed(f *os.File) error {
 	if _, err := unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_RDLCK); errors.Is(err, unix.EAGAIN) {
 		return errors.New("the image is still open for writing in another process")
 	}
-	return nil // the lease ends with f
+	_, _ = unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_UNLCK)
+	return nil
 }
 
 func checkMagic(f *os.File, mediaType string) error {
