@@ -5,22 +5,17 @@ import (
 	"fmt"
 	"io"
 
+	"banger/internal/sparse"
 	"banger/sdk/tree"
 )
 
-// Segment is a part of a file's content and where it is in the image, both in
-// bytes. The last one of a file may reach beyond its size.
-type Segment struct {
-	Offset, ImageOffset, Length int64
-}
-
 // Bodies calls do for the inode of every regular file that has content, in the
 // order in which they lie in the image: with the entry whose content it is,
-// and where that goes. Segments are only valid during the call. What lies
-// outside them are holes. An entry with more names than an inode can have
-// comes several times.
-func (p *Plan) Bodies(do func(entry int, segments []Segment) error) error {
-	var segments []Segment
+// and where that goes; the last segment of a file may reach beyond its size.
+// Segments are only valid during the call. What lies outside them are holes. An
+// entry with more names than an inode can have comes several times.
+func (p *Plan) Bodies(do func(entry int, segments []sparse.Segment) error) error {
+	var segments []sparse.Segment
 	for i := range p.inodes {
 		n := &p.inodes[i]
 		if n.runs == 0 || n.entry == noEntry || p.tree.Entries[n.entry].Type != tree.Regular {
@@ -34,9 +29,9 @@ func (p *Plan) Bodies(do func(entry int, segments []Segment) error) error {
 	return nil
 }
 
-func (p *Plan) segments(list []Segment, n *inode) []Segment {
+func (p *Plan) segments(list []sparse.Segment, n *inode) []sparse.Segment {
 	for _, r := range p.runsOf(n) {
-		s := Segment{int64(r.logical) * BlockSize, int64(r.block) * BlockSize, int64(r.length) * BlockSize}
+		s := sparse.Segment{Offset: int64(r.logical) * BlockSize, ImageOffset: int64(r.block) * BlockSize, Length: int64(r.length) * BlockSize}
 		if k := len(list) - 1; k >= 0 && list[k].Offset+list[k].Length == s.Offset && list[k].ImageOffset+list[k].Length == s.ImageOffset {
 			list[k].Length += s.Length
 			continue

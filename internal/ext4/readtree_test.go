@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"banger/internal/need"
+	"banger/internal/sparse"
 	"banger/internal/treetest"
 	"banger/sdk/tree"
 )
@@ -38,7 +39,7 @@ func writeImage(t testing.TB, path string, want *tree.Tree, packs *treetest.Pack
 		err = p.Finish(t.Context(), f)
 	}
 	if err == nil {
-		err = p.Bodies(func(i int, segments []Segment) error { return copyBody(f, &want.Entries[i], segments, packs) })
+		err = p.Bodies(func(i int, segments []sparse.Segment) error { return copyBody(f, &want.Entries[i], segments, packs) })
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -55,7 +56,7 @@ func writeImage(t testing.TB, path string, want *tree.Tree, packs *treetest.Pack
 
 // copyBody copies byte ranges with neither buffers nor order to be clever
 // about.
-func copyBody(f *os.File, e *tree.Entry, segments []Segment, packs *treetest.Packs) error {
+func copyBody(f *os.File, e *tree.Entry, segments []sparse.Segment, packs *treetest.Packs) error {
 	for _, x := range e.Extents {
 		for _, s := range segments {
 			from, to := max(x.Offset, s.Offset), min(x.Offset+x.Length, s.Offset+s.Length)

@@ -28,6 +28,12 @@ type Sink interface {
 	Hole(offset, length int64) error
 }
 
+// Segment is a part of a file's content and where it is in an image, all in
+// bytes.
+type Segment struct {
+	Offset, ImageOffset, Length int64
+}
+
 // Reader reads the files of one tree. It is not safe for concurrent use:
 // give each goroutine its own. The zero value with its exported fields set is
 // ready.

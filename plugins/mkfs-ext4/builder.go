@@ -22,6 +22,7 @@ import (
 
 	"banger/internal/ext4"
 	"banger/internal/hint"
+	"banger/plugins/internal/bodies"
 	"banger/plugins/internal/ext4build"
 	"banger/plugins/internal/ext4size"
 	"banger/sdk"
@@ -116,7 +117,7 @@ func write(ctx context.Context, req *sdk.Request, t *tree.Tree, plan *ext4.Plan,
 	}
 	err = f.Truncate(bytes)
 	if err == nil {
-		err = writeBodies(ctx, req, t, plan, f)
+		err = bodies.Write(ctx, req, t, plan.Bodies, f)
 	}
 	if err == nil {
 		err = plan.Finish(ctx, f)

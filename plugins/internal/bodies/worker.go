@@ -1,11 +1,10 @@
-package mkfsext4
+package bodies
 
 import (
 	"context"
 	"os"
 	"sync/atomic"
 
-	"banger/internal/ext4"
 	"banger/internal/sparse"
 	"banger/sdk"
 	"banger/sdk/tree"
@@ -79,7 +78,7 @@ func (m memory) Hole(int64, int64) error           { return nil }
 // segmentSink writes a body to the places of its segments.
 type segmentSink struct {
 	image *os.File
-	left  []ext4.Segment
+	left  []sparse.Segment
 	meter *meter
 }
 
@@ -115,7 +114,7 @@ func (c cloned) Data(offset int64, p []byte) error {
 }
 
 // wholeBlocks rounds n down to whole blocks.
-func wholeBlocks(n int64) int64 { return n &^ (ext4.BlockSize - 1) }
+func wholeBlocks(n int64) int64 { return n &^ (blockSize - 1) }
 
 // meter tells how many bytes have been written.
 type meter struct {

@@ -1,9 +1,9 @@
-package mkfsext4
+package bodies
 
 import (
 	"golang.org/x/sys/unix"
 
-	"banger/internal/ext4"
+	"banger/internal/sparse"
 	"banger/sdk/tree"
 )
 
@@ -20,7 +20,7 @@ func (w *worker) clone(b *body) bool {
 		return false
 	}
 	for _, x := range e.Extents {
-		if x.Offset%ext4.BlockSize != 0 || x.PackOffset%ext4.BlockSize != 0 {
+		if x.Offset%blockSize != 0 || x.PackOffset%blockSize != 0 {
 			return false
 		}
 	}
@@ -33,7 +33,7 @@ func (w *worker) clone(b *body) bool {
 	return true
 }
 
-func (w *worker) cloneExtent(x *tree.Extent, segments []ext4.Segment) error {
+func (w *worker) cloneExtent(x *tree.Extent, segments []sparse.Segment) error {
 	pack, err := w.packs.Pack(x.Layer)
 	if err != nil {
 		return err

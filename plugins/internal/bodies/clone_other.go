@@ -1,6 +1,6 @@
 //go:build !linux
 
-package mkfsext4
+package bodies
 
 // clone shares blocks, which only Linux is asked to do.
 func (*worker) clone(*body) bool { return false }

@@ -1,4 +1,8 @@
-package mkfsext4
+// Package bodies writes the contents of a tree's files into an image, each to
+// where the image's plan puts it: several at once, small neighbours together,
+// and large ones by sharing their blocks with the packs where the filesystem
+// can. Every one is held against its SHA-256. Their order leaves no trace.
+package bodies
 
 import (
 	"context"
@@ -8,12 +12,16 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"banger/internal/ext4"
+	"banger/internal/sparse"
 	"banger/sdk"
 	"banger/sdk/tree"
 )
 
 const (
+	// blockSize is that of the image, and what large bodies are aligned to in
+	// packs, in bytes.
+	blockSize = 4096
+
 	maxWorkers = 8
 
 	// batchSize is the most that is written at once.
@@ -27,19 +35,28 @@ const (
 // body is the content of one inode and where it goes.
 type body struct {
 	entry    int
-	segments []ext4.Segment
+	segments []sparse.Segment
 }
 
-// writeBodies writes the contents of all files into f, several at once. Where
-// each goes is the plan's, so the order does not matter.
-func writeBodies(ctx context.Context, req *sdk.Request, t *tree.Tree, plan *ext4.Plan, f *os.File) error {
+// Plan calls do for the inode of every regular file that has content: with the
+// entry of the tree whose content it is, and where that goes, in order of
+// Offset. What lies outside the segments are holes, which are not written.
+// Segments are only valid during the call. Neighbours in the image are best
+// named one after the other.
+type Plan func(do func(entry int, segments []sparse.Segment) error) error
+
+// Write writes the contents of all files of t, the tree of req, into f, which
+// must read as zeros there, and reports its progress. It returns the first
+// error, which names the path where it is about one, or that of ctx; some are
+// written by then.
+func Write(ctx context.Context, req *sdk.Request, t *tree.Tree, plan Plan, f *os.File) error {
 	g, ctx := errgroup.WithContext(ctx)
 	batches := make(chan []body)
 	s := &shared{tree: t, packs: req.Packs(), image: f, meter: newMeter(req, t)}
 	g.Go(func() error {
 		defer close(batches)
 		b := batcher{ctx: ctx, out: batches}
-		if err := plan.Bodies(b.add); err != nil {
+		if err := plan(b.add); err != nil {
 			return err
 		}
 		return b.flush()
@@ -67,7 +84,7 @@ type batcher struct {
 	first, end int64 // of next in the image
 }
 
-func (b *batcher) add(entry int, segments []ext4.Segment) error {
+func (b *batcher) add(entry int, segments []sparse.Segment) error {
 	n := segments[0].Length
 	small := len(segments) == 1 && n <= batchBody
 	if !small || segments[0].ImageOffset != b.end || b.end-b.first+n > batchSize {
