@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"banger/internal/ext4"
-	"banger/plugins/internal/ext4build"
+	"banger/plugins/internal/imagebuild"
 	"banger/plugins/internal/mkext4"
 	"banger/sdk/tree"
 )
@@ -55,7 +55,7 @@ func planDevices(t *tree.Tree, m *mkext4.Match) ([]device, error) {
 			continue
 		}
 		e := &t.Entries[i]
-		kind := t.Entries[ext4build.Target(t, i)].Type
+		kind := t.Entries[imagebuild.Target(t, i)].Type
 		if !ext4.IsDevice(kind) {
 			return nil, fmt.Errorf("read the image back: mkfs.ext4 has left out %q", e.Path)
 		}

@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"banger/internal/ext4"
-	"banger/plugins/internal/ext4build"
+	"banger/plugins/internal/imagebuild"
 	"banger/plugins/internal/mkext4"
 	"banger/sdk/tree"
 )
@@ -30,7 +30,7 @@ func mergeLinks(ctx context.Context, j *mkext4.Job) ([]uint32, error) {
 func relink(img *ext4.Image, t *tree.Tree, m *mkext4.Match) ([]uint32, error) {
 	var orphans []uint32
 	for i, n := range m.Inodes {
-		first := m.Inodes[ext4build.Target(t, i)]
+		first := m.Inodes[imagebuild.Target(t, i)]
 		if n == first {
 			continue
 		}

@@ -6,22 +6,23 @@ import (
 	"banger/internal/ext4"
 	"banger/plugins/internal/e2fsprogs"
 	"banger/plugins/internal/ext4build"
+	"banger/plugins/internal/imagebuild"
 	"banger/sdk/tree"
 )
 
 // reason returns why the image cannot hold a field of e, "" if it can.
 func reason(e *tree.Entry, field string) string {
 	switch field {
-	case ext4build.FieldMTime:
+	case imagebuild.FieldMTime:
 		if _, ok := ext4.Time(e.MTime); !ok {
 			return ext4build.WhyTime
 		}
-	case ext4build.FieldDevice:
+	case imagebuild.FieldDevice:
 		if _, _, ok := ext4.Device(e.DevMajor, e.DevMinor); !ok {
-			return ext4build.WhyDevice
+			return imagebuild.WhyDevice
 		}
 	}
-	name, isXattr := strings.CutPrefix(field, ext4build.FieldXattr(""))
+	name, isXattr := strings.CutPrefix(field, imagebuild.FieldXattr(""))
 	if !isXattr {
 		return ""
 	}

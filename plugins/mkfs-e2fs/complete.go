@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"banger/internal/ext4"
-	"banger/plugins/internal/ext4build"
+	"banger/plugins/internal/imagebuild"
 	"banger/plugins/internal/mkext4"
 	"banger/sdk/tree"
 )
@@ -39,7 +39,7 @@ func complete(ctx context.Context, j *mkext4.Job, l *losses) error {
 		if err != nil {
 			return err
 		}
-		if err := completeInode(s, l, &j.Tree.Entries[ext4build.Target(j.Tree, i)], &inode); err != nil {
+		if err := completeInode(s, l, &j.Tree.Entries[imagebuild.Target(j.Tree, i)], &inode); err != nil {
 			return err
 		}
 	}
@@ -56,7 +56,7 @@ func completeInode(s *mkext4.Script, l *losses, e *tree.Entry, inode *ext4.Inode
 			return err
 		}
 		if !said {
-			l.because(e.Path, ext4build.FieldXattr(x.Name), "debugfs cannot be told the name")
+			l.because(e.Path, imagebuild.FieldXattr(x.Name), "debugfs cannot be told the name")
 		}
 	}
 	mtime := inode.MTime

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"banger/internal/ext4"
-	"banger/plugins/internal/ext4build"
+	"banger/plugins/internal/imagebuild"
 	"banger/sdk"
 	"banger/sdk/tree"
 )
@@ -31,7 +31,7 @@ func newLosses(staged []sdk.Loss) *losses {
 
 // unstaged reports whether an xattr is not in the staged directory.
 func (l *losses) unstaged(path, xattr string) bool {
-	return l.absent[lossKey{path, ext4build.FieldXattr(xattr)}]
+	return l.absent[lossKey{path, imagebuild.FieldXattr(xattr)}]
 }
 
 // because notes the reason of a difference.
@@ -49,7 +49,7 @@ func (l *losses) explain(t *tree.Tree, diffs []sdk.Loss) ([]sdk.Loss, error) {
 			first = t.Lookup(e.Target)
 		}
 		d.Why = l.reason(e, first, d)
-		if d.Field == ext4build.FieldType && d.Why == "" {
+		if d.Field == imagebuild.FieldType && d.Why == "" {
 			return nil, fmt.Errorf("read the image back: mkfs.ext4 has left out %q", d.Path)
 		}
 	}
@@ -68,15 +68,15 @@ func (l *losses) reason(e, first *tree.Entry, d *sdk.Loss) string {
 			return why
 		}
 	}
-	name, isXattr := strings.CutPrefix(d.Field, ext4build.FieldXattr(""))
+	name, isXattr := strings.CutPrefix(d.Field, imagebuild.FieldXattr(""))
 	switch {
-	case d.Field == ext4build.FieldType:
+	case d.Field == imagebuild.FieldType:
 		return ""
-	case d.Field == ext4build.FieldMTime:
+	case d.Field == imagebuild.FieldMTime:
 		return mtimeReason(first.MTime)
-	case d.Field == ext4build.FieldLinks:
+	case d.Field == imagebuild.FieldLinks:
 		return "mkfs.ext4 copies a symlink for each of its names"
-	case d.Field == ext4build.FieldOwner && e.Path == "":
+	case d.Field == imagebuild.FieldOwner && e.Path == "":
 		return "mkfs.ext4 is told to give the root directory to 0:0"
 	case isXattr:
 		for _, x := range ext4.FitXattrs(first).Lost {
@@ -99,8 +99,8 @@ func mtimeReason(t tree.Time) string {
 // losses of a field.
 func compared(field string) bool {
 	switch field {
-	case ext4build.FieldType, ext4build.FieldLinks, ext4build.FieldOwner, ext4build.FieldMode, ext4build.FieldMTime, ext4build.FieldDevice:
+	case imagebuild.FieldType, imagebuild.FieldLinks, imagebuild.FieldOwner, imagebuild.FieldMode, imagebuild.FieldMTime, imagebuild.FieldDevice:
 		return true
 	}
-	return strings.HasPrefix(field, ext4build.FieldXattr(""))
+	return strings.HasPrefix(field, imagebuild.FieldXattr(""))
 }

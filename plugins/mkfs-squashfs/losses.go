@@ -1,10 +1,10 @@
 package mkfssquashfs
 
 import (
-	"fmt"
 	"math"
 	"strings"
 
+	"banger/plugins/internal/imagebuild"
 	"banger/sdk"
 	"banger/sdk/tree"
 )
@@ -21,13 +21,13 @@ func losses(t *tree.Tree) []sdk.Loss {
 		}
 		if kept := clampTime(e.MTime); kept != e.MTime {
 			list = append(list, sdk.Loss{
-				Path: e.Path, Field: "mtime", Wanted: timeText(e.MTime), Got: timeText(kept),
+				Path: e.Path, Field: imagebuild.FieldMTime, Wanted: imagebuild.TimeText(e.MTime), Got: imagebuild.TimeText(kept),
 				Why: "squashfs keeps whole seconds from 1970 to 2106",
 			})
 		}
 		for _, x := range e.Xattrs {
 			if !keepsXattr(x.Name) {
-				list = append(list, sdk.Loss{Path: e.Path, Field: "xattr:" + x.Name, Wanted: x.Value, Why: "squashfs keeps user.*, trusted.* and security.*"})
+				list = append(list, sdk.Loss{Path: e.Path, Field: imagebuild.FieldXattr(x.Name), Wanted: x.Value, Why: "squashfs keeps user.*, trusted.* and security.*"})
 			}
 		}
 	}
@@ -37,8 +37,6 @@ func losses(t *tree.Tree) []sdk.Loss {
 func clampTime(m tree.Time) tree.Time {
 	return tree.Time{Sec: min(max(m.Sec, 0), math.MaxUint32)}
 }
-
-func timeText(m tree.Time) string { return fmt.Sprintf("%d.%09d", m.Sec, m.Nsec) }
 
 func keepsXattr(name string) bool {
 	for _, prefix := range []string{"user.", "trusted.", "security."} {

@@ -1,10 +1,9 @@
-package ext4build
+package imagebuild
 
 import (
 	"fmt"
 	"time"
 
-	"banger/internal/ext4"
 	"banger/sdk/tree"
 )
 
@@ -28,11 +27,8 @@ const NoLinkText = "an inode of its own"
 // LinkText is a hardlink to e as losses show it.
 func LinkText(e *tree.Entry) string { return "a hardlink to /" + e.Path }
 
-// The reasons of losses that are ext4's or Linux's.
-const (
-	WhyTime   = "ext4 cannot hold this time"
-	WhyDevice = "Linux has no such device number"
-)
+// WhyDevice is the reason of losses of device numbers beyond 4095:1048575.
+const WhyDevice = "Linux has no such device number"
 
 // OwnerText is an owner as losses show it.
 func OwnerText(uid, gid uint32) string { return fmt.Sprintf("%d:%d", uid, gid) }
@@ -48,7 +44,7 @@ func TimeText(t tree.Time) string { return t.Time().Format(time.RFC3339Nano) }
 
 // TypeText is a type as losses show it, with a device's number.
 func TypeText(e *tree.Entry) string {
-	if ext4.IsDevice(e.Type) {
+	if e.Type == tree.CharDevice || e.Type == tree.BlockDevice {
 		return e.Type.String() + " " + DeviceText(e.DevMajor, e.DevMinor)
 	}
 	return e.Type.String()

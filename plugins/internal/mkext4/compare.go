@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"banger/internal/ext4"
-	"banger/plugins/internal/ext4build"
+	"banger/plugins/internal/imagebuild"
 	"banger/sdk"
 	"banger/sdk/tree"
 )
@@ -42,17 +42,17 @@ func (c *comparer) differ(e *tree.Entry, field, want, got string) {
 
 func (c *comparer) entry(i int) error {
 	e := &c.tree.Entries[i]
-	first := ext4build.Target(c.tree, i)
+	first := imagebuild.Target(c.tree, i)
 	carrier := &c.tree.Entries[first]
 	n := c.match.Inodes[i]
 	switch {
 	case n == 0:
-		c.differ(e, ext4build.FieldType, ext4build.TypeText(carrier), "")
+		c.differ(e, imagebuild.FieldType, imagebuild.TypeText(carrier), "")
 		return nil
 	case first != i && n == c.match.Inodes[first]:
 		return nil
 	case first != i:
-		c.differ(e, ext4build.FieldLinks, ext4build.LinkText(carrier), ext4build.NoLinkText)
+		c.differ(e, imagebuild.FieldLinks, imagebuild.LinkText(carrier), imagebuild.NoLinkText)
 	}
 	inode, err := c.img.Inode(n)
 	if err != nil {
@@ -89,14 +89,14 @@ func (c *comparer) content(e *tree.Entry, inode *ext4.Inode) error {
 // attributes compares the inode of the name e with carrier, which has its
 // attributes in the tree.
 func (c *comparer) attributes(e, carrier *tree.Entry, inode *ext4.Inode) error {
-	c.differ(e, ext4build.FieldOwner, ext4build.OwnerText(carrier.UID, carrier.GID), ext4build.OwnerText(inode.UID, inode.GID))
+	c.differ(e, imagebuild.FieldOwner, imagebuild.OwnerText(carrier.UID, carrier.GID), imagebuild.OwnerText(inode.UID, inode.GID))
 	if carrier.Type != tree.Symlink {
-		c.differ(e, ext4build.FieldMode, ext4build.ModeText(carrier.Mode), ext4build.ModeText(inode.Mode))
+		c.differ(e, imagebuild.FieldMode, imagebuild.ModeText(carrier.Mode), imagebuild.ModeText(inode.Mode))
 	}
-	c.differ(e, ext4build.FieldMTime, ext4build.TimeText(carrier.MTime), ext4build.TimeText(inode.MTime))
+	c.differ(e, imagebuild.FieldMTime, imagebuild.TimeText(carrier.MTime), imagebuild.TimeText(inode.MTime))
 	if ext4.IsDevice(carrier.Type) {
 		major, minor := inode.Device()
-		c.differ(e, ext4build.FieldDevice, ext4build.DeviceText(carrier.DevMajor, carrier.DevMinor), ext4build.DeviceText(major, minor))
+		c.differ(e, imagebuild.FieldDevice, imagebuild.DeviceText(carrier.DevMajor, carrier.DevMinor), imagebuild.DeviceText(major, minor))
 	}
 	return c.xattrs(e, carrier, inode)
 }
@@ -115,13 +115,13 @@ func (c *comparer) xattrs(e, carrier *tree.Entry, inode *ext4.Inode) error {
 		value, ok := got[x.Name]
 		delete(got, x.Name)
 		if !ok || value != x.Value {
-			c.diffs = append(c.diffs, sdk.Loss{Path: e.Path, Field: ext4build.FieldXattr(x.Name), Wanted: x.Value, Got: value})
+			c.diffs = append(c.diffs, sdk.Loss{Path: e.Path, Field: imagebuild.FieldXattr(x.Name), Wanted: x.Value, Got: value})
 		}
 	}
 	for _, x := range fit.Lost {
 		value := got[x.Name]
 		delete(got, x.Name)
-		c.diffs = append(c.diffs, sdk.Loss{Path: e.Path, Field: ext4build.FieldXattr(x.Name), Wanted: x.Value, Got: value})
+		c.diffs = append(c.diffs, sdk.Loss{Path: e.Path, Field: imagebuild.FieldXattr(x.Name), Wanted: x.Value, Got: value})
 	}
 	for name, value := range got {
 		return fmt.Errorf("it has the xattr %q = %q there, which is not the tree's", name, value)

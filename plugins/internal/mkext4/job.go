@@ -7,6 +7,7 @@ import (
 
 	"banger/plugins/internal/e2fsprogs"
 	"banger/plugins/internal/ext4build"
+	"banger/plugins/internal/imagebuild"
 	"banger/sdk"
 	"banger/sdk/tree"
 )
@@ -25,7 +26,7 @@ type Job struct {
 func newJob(ctx context.Context, req *sdk.Request, builder string, tools []string) (*Job, error) {
 	j := &Job{Req: req, builder: builder}
 	var err error
-	if j.label, err = ext4build.Label(req); err != nil {
+	if j.label, err = imagebuild.Label(req); err != nil {
 		return nil, fmt.Errorf("check options: %w", err)
 	}
 	if j.Tools, err = e2fsprogs.Find(ctx, tools...); err != nil {

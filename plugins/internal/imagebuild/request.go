@@ -1,0 +1,83 @@
+// Package imagebuild is what builders of filesystem images share, whatever the
+// filesystem: options, what names an image, and the words for losses.
+package imagebuild
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"banger/sdk"
+	"banger/sdk/tree"
+)
+
+// The options that name an image.
+const (
+	labelOption  = "label"
+	defaultLabel = "banger-rootfs"
+	maxLabel     = 16 // EXT2_LABEL_LEN, and erofs's volume_name
+	uuidOption   = "uuid"
+)
+
+// LabelOption is the volume label, for [Label].
+func LabelOption() sdk.Option {
+	return sdk.Option{
+		Name: labelOption, Type: sdk.OptionString, Default: defaultLabel,
+		Doc: "volume label, at most 16 bytes; empty for none",
+	}
+}
+
+// Label returns the volume label that a request asks for.
+func Label(req *sdk.Request) (string, error) {
+	label := req.Options.String(labelOption)
+	if len(label) > maxLabel || strings.IndexByte(label, 0) >= 0 {
+		return "", fmt.Errorf("label %q is not at most %d bytes without NUL", label, maxLabel)
+	}
+	return label, nil
+}
+
+// UUIDOption is the filesystem's UUID, for [UUID].
+func UUIDOption() sdk.Option {
+	return sdk.Option{
+		Name: uuidOption, Type: sdk.OptionString,
+		Doc: "the filesystem's UUID; empty for one derived from the content and the other options",
+	}
+}
+
+// UUID returns the UUID that a request asks for, or else otherwise.
+func UUID(req *sdk.Request, otherwise [16]byte) ([16]byte, error) {
+	s := req.Options.String(uuidOption)
+	if s == "" {
+		return otherwise, nil
+	}
+	return parseUUID(s)
+}
+
+// parseUUID parses the text form of a UUID (RFC 9562).
+func parseUUID(s string) (u [16]byte, err error) {
+	b, err := hex.DecodeString(strings.ReplaceAll(s, "-", ""))
+	if err != nil || len(b) != len(u) {
+		return u, fmt.Errorf("uuid=%q is not 32 hexadecimal digits", s)
+	}
+	copy(u[:], b)
+	return u, nil
+}
+
+// DeriveUUID derives a UUID (RFC 9562, version 8) for a purpose from what the
+// image of req, a filesystem of the format, is made of by the named builder.
+func DeriveUUID(req *sdk.Request, format, purpose, builder string) [16]byte {
+	sum := sha256.Sum256([]byte(strings.Join([]string{"banger " + format, purpose, builder, req.TreeDigest, req.Options.String(labelOption)}, "\x00")))
+	u := [16]byte(sum[:])
+	u[6], u[8] = u[6]&0x0f|0x80, u[8]&0x3f|0x80
+	return u
+}
+
+// Target returns the index of the entry that carries the attributes of entry
+// i: another one for a hardlink.
+func Target(t *tree.Tree, i int) int {
+	if t.Entries[i].Type == tree.Hardlink {
+		return t.Index(t.Entries[i].Target)
+	}
+	return i
+}
