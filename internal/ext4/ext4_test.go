@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"banger/internal/ext4"
+	"banger/internal/xattr"
 	"banger/sdk/tree"
 )
 
@@ -101,15 +102,15 @@ func TestFitXattrs(t *testing.T) {
 		"too long name":     {tree.Regular, []tree.Xattr{{Name: "user." + long(251)}}, "", false},
 		"user on symlink":   {tree.Symlink, []tree.Xattr{{Name: "trusted.a"}, {Name: "user.a"}}, "trusted.a", false},
 		"user on directory": {tree.Directory, []tree.Xattr{{Name: "user.a"}}, "user.a", false},
-		"default ACL":       {tree.Directory, []tree.Xattr{{Name: ext4.ACLDefault, Value: acl}}, ext4.ACLDefault, false},
-		"of a file":         {tree.Regular, []tree.Xattr{{Name: ext4.ACLDefault, Value: acl}}, "", false},
-		"of a symlink":      {tree.Symlink, []tree.Xattr{{Name: ext4.ACLAccess, Value: acl}}, "", false},
+		"default ACL":       {tree.Directory, []tree.Xattr{{Name: xattr.ACLDefault, Value: acl}}, xattr.ACLDefault, false},
+		"of a file":         {tree.Regular, []tree.Xattr{{Name: xattr.ACLDefault, Value: acl}}, "", false},
+		"of a symlink":      {tree.Symlink, []tree.Xattr{{Name: xattr.ACLAccess, Value: acl}}, "", false},
 		"bad ACLs": {tree.Regular, []tree.Xattr{
-			{Name: ext4.ACLAccess, Value: ""},
-			{Name: ext4.ACLAccess, Value: acl[:4]},
-			{Name: ext4.ACLAccess, Value: acl[:13]},
-			{Name: ext4.ACLAccess, Value: "\x01" + acl[1:]},
-			{Name: ext4.ACLAccess, Value: acl[:4] + "\x03\x00\x07\x00\x00\x00\x00\x00"},
+			{Name: xattr.ACLAccess, Value: ""},
+			{Name: xattr.ACLAccess, Value: acl[:4]},
+			{Name: xattr.ACLAccess, Value: acl[:13]},
+			{Name: xattr.ACLAccess, Value: "\x01" + acl[1:]},
+			{Name: xattr.ACLAccess, Value: acl[:4] + "\x03\x00\x07\x00\x00\x00\x00\x00"},
 		}, "", false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -131,20 +132,8 @@ func TestFitXattrs(t *testing.T) {
 }
 
 func TestACLAsShown(t *testing.T) {
-	fit := ext4.FitXattrs(&tree.Entry{Type: tree.Regular, Xattrs: []tree.Xattr{{Name: ext4.ACLAccess, Value: acl}}})
+	fit := ext4.FitXattrs(&tree.Entry{Type: tree.Regular, Xattrs: []tree.Xattr{{Name: xattr.ACLAccess, Value: acl}}})
 	if len(fit.Kept) != 1 || fit.Kept[0].Value != shownACL {
 		t.Errorf("got %q", fit.Kept)
 	}
-}
-
-func FuzzACLFromDisk(f *testing.F) {
-	f.Add("")
-	f.Add("\x01\x00\x00\x00\x01\x00\x07\x00\x02\x00\x04\x00\xe8\x03\x00\x00")
-	f.Add("\x01\x00\x00\x00\x02\x00\x04\x00\xe8")
-	f.Fuzz(func(t *testing.T, d string) {
-		x, err := ext4.ACLFromDisk(d)
-		if err == nil && (len(x)-4)%8 != 0 {
-			t.Errorf("%q becomes %q", d, x)
-		}
-	})
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"banger/internal/xattr"
 	"banger/sdk/tree"
 )
 
@@ -136,9 +137,9 @@ func (r *treeReader) entry(p place) error {
 func NormalXattrs(list []tree.Xattr) []tree.Xattr {
 	list = slices.Clone(list)
 	for i := range list {
-		if x := &list[i]; x.Name == ACLAccess || x.Name == ACLDefault {
-			if disk, err := aclToDisk(x.Value); err == nil {
-				x.Value, _ = ACLFromDisk(disk)
+		if x := &list[i]; xattr.IsACL(x.Name) {
+			if disk, err := xattr.ACLToDisk(x.Value); err == nil {
+				x.Value, _ = xattr.ACLFromDisk(disk)
 			}
 		}
 	}

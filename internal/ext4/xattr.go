@@ -1,8 +1,7 @@
 package ext4
 
 import (
-	"strings"
-
+	"banger/internal/xattr"
 	"banger/sdk/tree"
 )
 
@@ -13,50 +12,6 @@ const (
 	xattrInode = InodeSize - 128 - 32 - 4 - 4
 	xattrBlock = BlockSize - 32 - 4
 )
-
-// maxXattrName is XATTR_NAME_MAX, the longest name that the kernel shows.
-const maxXattrName = 255
-
-// ACLAccess and ACLDefault are the two xattrs whose form on disk differs from
-// what getxattr(2) shows.
-const (
-	ACLAccess  = "system.posix_acl_access"
-	ACLDefault = "system.posix_acl_default"
-)
-
-// xattrPrefixes are the names' beginnings that ext4 stores as a number.
-var xattrPrefixes = [...]struct {
-	index  uint8
-	prefix string
-	whole  bool // the prefix is all of the name
-}{
-	{1, "user.", false},
-	{2, ACLAccess, true},
-	{3, ACLDefault, true},
-	{4, "trusted.", false},
-	{6, "security.", false},
-}
-
-// XattrName returns the full name of an xattr that is stored as a number and
-// the rest of its name; not ok for a number that Linux does not show.
-func XattrName(index uint8, rest string) (name string, ok bool) {
-	for _, p := range xattrPrefixes {
-		if p.index == index && (rest == "") == p.whole {
-			return p.prefix + rest, true
-		}
-	}
-	return "", false
-}
-
-// xattrRest returns what is stored of a name.
-func xattrRest(name string) (index uint8, rest string, ok bool) {
-	for _, p := range xattrPrefixes {
-		if rest, ok = strings.CutPrefix(name, p.prefix); ok && (rest == "") == p.whole {
-			return p.index, rest, true
-		}
-	}
-	return 0, "", false
-}
 
 // LostXattr is one xattr of an entry that ext4 cannot hold.
 type LostXattr struct {
@@ -125,25 +80,10 @@ func xattrEntrySize(rest string) int { return (xattrEntry + len(rest) + 3) &^ 3 
 
 // storeXattr returns x as an inode of type t stores it.
 func storeXattr(t tree.Type, x *tree.Xattr) storedXattr {
-	index, rest, ok := xattrRest(x.Name)
-	s := storedXattr{index: index, rest: rest, value: x.Value, shown: x.Value}
-	switch {
-	case !ok:
-		s.why = "ext4 has no such namespace"
-	case len(x.Name) > maxXattrName || strings.IndexByte(x.Name, 0) >= 0:
-		s.why = "Linux takes names of at most 255 bytes"
-	case strings.HasPrefix(x.Name, "user.") && t != tree.Regular && t != tree.Directory:
-		s.why = "Linux has user xattrs on files and directories only"
-	case x.Name == ACLAccess && t == tree.Symlink, x.Name == ACLDefault && t != tree.Directory:
-		s.why = "a " + t.String() + " cannot have this ACL"
-	case x.Name == ACLAccess, x.Name == ACLDefault:
-		var err error
-		if s.value, err = aclToDisk(x.Value); err == nil {
-			s.shown, err = ACLFromDisk(s.value)
-		}
-		if err != nil {
-			s.why = "the value is " + err.Error()
-		}
+	stored, why := xattr.Store(t, x)
+	s := storedXattr{index: stored.Index, rest: stored.Rest, value: stored.Shown, shown: stored.Shown, why: why}
+	if why == "" && xattr.IsACL(x.Name) {
+		s.value, _ = xattr.ACLToDisk(s.shown) // which is one, or it would have no place
 	}
 	return s
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"banger/internal/xattr"
 	"banger/sdk/tree"
 )
 
@@ -60,7 +61,7 @@ func appendXattrs(list []tree.Xattr, entries, values []byte) ([]tree.Xattr, erro
 			return nil, fmt.Errorf("%w: bad xattr entry", ErrFormat)
 		}
 		rest := string(entries[xattrEntry:][:entries[0]])
-		name, ok := XattrName(entries[1], rest)
+		name, ok := xattr.Name(entries[1], rest)
 		if !ok {
 			name = fmt.Sprintf("index %d.%s", entries[1], rest)
 		}
@@ -69,9 +70,9 @@ func appendXattrs(list []tree.Xattr, entries, values []byte) ([]tree.Xattr, erro
 			return nil, fmt.Errorf("%w: xattr %q has its value elsewhere", ErrFormat, name)
 		}
 		value := string(values[at : at+size])
-		if name == ACLAccess || name == ACLDefault {
+		if xattr.IsACL(name) {
 			var err error
-			if value, err = ACLFromDisk(value); err != nil {
+			if value, err = xattr.ACLFromDisk(value); err != nil {
 				return nil, fmt.Errorf("%w: xattr %q: %w", ErrFormat, name, err)
 			}
 		}

@@ -1,12 +1,12 @@
-package ext4
+package xattr
 
 import (
 	"encoding/binary"
 	"errors"
 )
 
-// A POSIX ACL as getxattr(2) shows it is a version, 2, and entries of 8
-// bytes: tag, permissions, id. On disk it is a version, 1, and entries of 8
+// A POSIX ACL as getxattr(2) shows it, and as erofs stores it, is a version, 2,
+// and entries of 8 bytes: tag, permissions, id. On an ext4 disk it is a version, 1, and entries of 8
 // bytes with an id or 4 without.
 const (
 	aclXattrVersion = 2
@@ -19,8 +19,8 @@ const (
 
 var errACL = errors.New("not a POSIX ACL")
 
-// aclToDisk converts an ACL from the form of getxattr(2) to that of the disk.
-func aclToDisk(x string) (string, error) {
+// ACLToDisk converts an ACL from the form of getxattr(2) to that of an ext4 disk.
+func ACLToDisk(x string) (string, error) {
 	if len(x) < 12 || (len(x)-4)%8 != 0 || le32(x) != aclXattrVersion {
 		return "", errACL
 	}
@@ -38,7 +38,7 @@ func aclToDisk(x string) (string, error) {
 	return string(out), nil
 }
 
-// ACLFromDisk converts an ACL from the form of the disk to that of
+// ACLFromDisk converts an ACL from the form of an ext4 disk to that of
 // getxattr(2).
 func ACLFromDisk(d string) (string, error) {
 	if len(d) < 4 || le32(d) != aclDiskVersion {
