@@ -86,7 +86,7 @@ lint: $(call tool,$(GOFUMPT)) $(call tool,$(STATICCHECK)) $(call tool,$(GOLANGCI
 	$(MAKE) --no-print-directory check-generated
 
 # What runs elsewhere than on Linux: the writer, its builder and the SDK.
-PORTABLE := ./internal/ext4/... ./internal/sparse/... ./plugins/internal/bodies ./plugins/mkfs-ext4/... ./sdk ./sdk/proto ./sdk/tree ./sdk/treetar
+PORTABLE := ./internal/dirs ./internal/ext4/... ./internal/sparse/... ./plugins/internal/bodies ./plugins/mkfs-ext4/... ./sdk ./sdk/proto ./sdk/tree ./sdk/treetar
 
 .PHONY: cross
 cross: ## Compile for linux/arm64, and for darwin/arm64 what is portable

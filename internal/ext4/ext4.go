@@ -23,9 +23,6 @@ const InodeSize = 256
 // MaxLinks is the most names that one inode can have (EXT4_LINK_MAX).
 const MaxLinks = 65000
 
-// MaxName is the longest name of a directory entry in bytes (EXT4_NAME_LEN).
-const MaxName = 255
-
 // FastSymlink is the length from which on a symlink's target takes a block of
 // its own: the 60 bytes of i_block less a NUL.
 const FastSymlink = 60

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"banger/internal/dirs"
 	"banger/sdk/tree"
 )
 
@@ -65,10 +66,10 @@ type Draft struct {
 	format
 	o       Options
 	tree    *tree.Tree
-	names   namesOf
+	dirs    *dirs.Dirs
 	inodes  []inode  // in the order of their numbers
 	numbers []uint32 // of each entry's inode, 0 for what is left out
-	omitted []Omission
+	omitted []dirs.Omission
 }
 
 // Plan is a filesystem that has not been written: every block of it has its
@@ -104,19 +105,13 @@ type inode struct {
 
 const noEntry = -1
 
-// Omission is an entry that ext4 cannot hold at all.
-type Omission struct {
-	Entry int // index into the tree's entries
-	Why   string
-}
-
 // NewDraft drafts a filesystem for t, which must be valid and stay as it is.
 func NewDraft(t *tree.Tree, o Options) (*Draft, error) {
 	if len(t.Entries) > math.MaxInt32 {
 		return nil, fmt.Errorf("draft ext4: %d entries are more than it takes", len(t.Entries))
 	}
 	d := &Draft{o: o, tree: t, format: newFormat(o)}
-	d.names = d.listNames()
+	d.dirs, d.omitted = dirs.List(t, "ext4")
 	d.number()
 	for i := range d.inodes {
 		d.measure(&d.inodes[i])
@@ -218,7 +213,7 @@ func (p *Plan) FreeBlocks() int64 {
 func (d *Draft) Inode(i int) uint32 { return d.numbers[i] }
 
 // Omitted returns what the image will not have, in the order of the tree.
-func (d *Draft) Omitted() []Omission { return d.omitted }
+func (d *Draft) Omitted() []dirs.Omission { return d.omitted }
 
 // allocate gives everything its blocks. It returns how many are lacking; it is
 // not ok if not even the inode tables fit.
