@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -37,6 +39,22 @@ func Tool(t testing.TB, name, debianPackage string) string {
 	}
 	missing(t, "needs %s of the Debian package %s", name, debianPackage)
 	return ""
+}
+
+// Filesystem needs the kernel to have a filesystem, built in or as a module
+// that this user may load.
+func Filesystem(t testing.TB, name string) {
+	t.Helper()
+	has := func() bool {
+		known, err := os.ReadFile("/proc/filesystems")
+		return err == nil && slices.Contains(strings.Fields(string(known)), name)
+	}
+	if !has() {
+		_ = exec.CommandContext(t.Context(), "modprobe", name).Run()
+	}
+	if !has() {
+		missing(t, "needs the filesystem %s, which this kernel has not", name)
+	}
 }
 
 // File needs a file and returns its path.
