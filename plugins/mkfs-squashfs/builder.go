@@ -13,7 +13,7 @@ import (
 )
 
 // Revision goes up when equal input gives other bytes.
-const Revision = 1
+const Revision = 2
 
 // MediaType of a squashfs image.
 const MediaType = "application/vnd.banger.image.squashfs"
@@ -46,7 +46,7 @@ func (builder) Build(ctx context.Context, req *sdk.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := pack(ctx, req, t); err != nil {
+	if err := pack(ctx, req, keepable(t)); err != nil {
 		return err
 	}
 	req.Lose(losses(t)...)

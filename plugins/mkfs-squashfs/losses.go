@@ -2,8 +2,9 @@ package mkfssquashfs
 
 import (
 	"math"
-	"strings"
+	"slices"
 
+	"banger/internal/xattr"
 	"banger/plugins/internal/imagebuild"
 	"banger/sdk"
 	"banger/sdk/tree"
@@ -11,7 +12,8 @@ import (
 
 // losses lists what squashfs 4.0 has no place for: its inodes have an unsigned
 // 32-bit time of whole seconds, and its xattr entries three prefixes
-// (Documentation/filesystems/squashfs.rst, fs/squashfs/squashfs_fs.h).
+// (Documentation/filesystems/squashfs.rst, fs/squashfs/squashfs_fs.h). What
+// Linux would not show is lost, too.
 func losses(t *tree.Tree) []sdk.Loss {
 	var list []sdk.Loss
 	for i := range t.Entries {
@@ -25,24 +27,39 @@ func losses(t *tree.Tree) []sdk.Loss {
 				Why: "squashfs keeps whole seconds from 1970 to 2106",
 			})
 		}
-		for _, x := range e.Xattrs {
-			if !keepsXattr(x.Name) {
-				list = append(list, sdk.Loss{Path: e.Path, Field: imagebuild.FieldXattr(x.Name), Wanted: x.Value, Why: "squashfs keeps user.*, trusted.* and security.*"})
+		for i := range e.Xattrs {
+			x := &e.Xattrs[i]
+			if why := lostXattr(e, x); why != "" {
+				list = append(list, sdk.Loss{Path: e.Path, Field: imagebuild.FieldXattr(x.Name), Wanted: x.Value, Why: why})
 			}
 		}
 	}
 	return list
 }
 
+// keepable returns t without the xattrs that squashfs has no place for: tar2sqfs
+// refuses a tar with them.
+func keepable(t *tree.Tree) *tree.Tree {
+	kept := &tree.Tree{Layers: t.Layers, Entries: slices.Clone(t.Entries)}
+	for i := range kept.Entries {
+		e := &kept.Entries[i]
+		refused := func(x tree.Xattr) bool { return lostXattr(e, &x) != "" }
+		if slices.ContainsFunc(e.Xattrs, refused) {
+			e.Xattrs = slices.DeleteFunc(slices.Clone(e.Xattrs), refused)
+		}
+	}
+	return kept
+}
+
 func clampTime(m tree.Time) tree.Time {
 	return tree.Time{Sec: min(max(m.Sec, 0), math.MaxUint32)}
 }
 
-func keepsXattr(name string) bool {
-	for _, prefix := range []string{"user.", "trusted.", "security."} {
-		if strings.HasPrefix(name, prefix) {
-			return true
-		}
+// lostXattr returns why squashfs has no place for an xattr of e, "" if it has.
+func lostXattr(e *tree.Entry, x *tree.Xattr) string {
+	if xattr.IsACL(x.Name) {
+		return "squashfs keeps user.*, trusted.* and security.*"
 	}
-	return false
+	_, why := xattr.Store(e.Type, x)
+	return why
 }

@@ -39,20 +39,11 @@ func TestNothingLost(t *testing.T) {
 // TestRandomTrees holds random trees against the kernel's view of their
 // images.
 func TestRandomTrees(t *testing.T) {
-	need.Root(t)
-	type input struct {
-		want  *tree.Tree
-		packs *treetest.Packs
-	}
-	dir := t.TempDir()
-	draw := rapid.Custom(func(rt *rapid.T) input {
-		want, packs := treetest.Draw(rt, dir, treetest.Limits{Kernel: true})
-		return input{want, packs}
-	})
+	trees := randomTrees(t)
 	for name, options := range exact {
 		for seed := range 12 {
 			t.Run(name+" "+strconv.Itoa(seed), func(t *testing.T) {
-				in := draw.Example(seed)
+				in := trees.Example(seed)
 				got := build(t, job{builder: name, tree: in.want, packs: in.packs, options: options})
 				if len(got.losses) > 0 {
 					t.Errorf("losses:\n%s", lossLines(got.losses))
@@ -61,6 +52,23 @@ func TestRandomTrees(t *testing.T) {
 			})
 		}
 	}
+}
+
+// input is a tree with its contents.
+type input struct {
+	want  *tree.Tree
+	packs *treetest.Packs
+}
+
+// randomTrees draws what a Linux filesystem can hold, for the kernel to look at.
+func randomTrees(t *testing.T) *rapid.Generator[input] {
+	t.Helper()
+	need.Root(t)
+	dir := t.TempDir()
+	return rapid.Custom(func(rt *rapid.T) input {
+		want, packs := treetest.Draw(rt, dir, treetest.Limits{Kernel: true})
+		return input{want, packs}
+	})
 }
 
 // linuxModes leaves out the mode of symlinks, which Linux does not have.

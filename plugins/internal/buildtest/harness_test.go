@@ -23,11 +23,48 @@ import (
 	mkfsdebugfs "banger/plugins/mkfs-debugfs"
 	mkfse2fs "banger/plugins/mkfs-e2fs"
 	mkfsext4 "banger/plugins/mkfs-ext4"
+	mkfssquashfs "banger/plugins/mkfs-squashfs"
 	"banger/sdk"
 	"banger/sdk/tree"
 )
 
-var builders = map[string]sdk.Builder{"e2fs": mkfse2fs.New(), "debugfs": mkfsdebugfs.New(), "ext4": mkfsext4.New()}
+// builders are those of ext4 images, and others those of other filesystems, by
+// their names.
+var (
+	builders = map[string]sdk.Builder{"e2fs": mkfse2fs.New(), "debugfs": mkfsdebugfs.New(), "ext4": mkfsext4.New()}
+	others   = map[string]sdk.Builder{"squashfs": mkfssquashfs.New()}
+)
+
+// builderNamed returns one of them.
+func builderNamed(name string) sdk.Builder {
+	if b := others[name]; b != nil {
+		return b
+	}
+	return builders[name]
+}
+
+// needFor needs what a builder runs, and what checks and mounts its images.
+func needFor(t *testing.T, builder string) {
+	t.Helper()
+	switch builder {
+	case "squashfs":
+		need.Tool(t, "tar2sqfs", "squashfs-tools-ng")
+		need.Filesystem(t, "squashfs")
+	default:
+		need.Tool(t, "mkfs.ext4", "e2fsprogs")
+	}
+}
+
+// check has an image checked by its filesystem's own tool, which squashfs has
+// not.
+func check(t *testing.T, builder, image string) {
+	t.Helper()
+	switch builder {
+	case "squashfs":
+	default:
+		fsck(t, image)
+	}
+}
 
 // withTools are the builders that run e2fsprogs on a staged directory.
 var withTools = []string{"e2fs", "debugfs"}
@@ -77,7 +114,7 @@ type job struct {
 // run builds as a host does, with a staged directory for the builders that
 // want one.
 func run(ctx context.Context, j job) (built, error) {
-	b := builders[j.builder]
+	b := builderNamed(j.builder)
 	d, err := b.Describe(ctx)
 	if err != nil {
 		return built{}, err
@@ -142,11 +179,10 @@ func writeTree(path string, t *tree.Tree) (digest string, err error) {
 	return "sha256:" + hex.EncodeToString(sum[:]), os.WriteFile(path, buf.Bytes(), 0o644)
 }
 
-// build is run for a build that must succeed, and has the result checked by
-// e2fsck.
+// build is run for a build that must succeed, and has the result checked.
 func build(t *testing.T, j job) built {
 	t.Helper()
-	need.Tool(t, "mkfs.ext4", "e2fsprogs")
+	needFor(t, j.builder)
 	if j.dir == "" {
 		j.dir = t.TempDir()
 	}
@@ -154,7 +190,7 @@ func build(t *testing.T, j job) built {
 	if err != nil {
 		t.Fatalf("build with %s: %v", j.builder, err)
 	}
-	fsck(t, b.image)
+	check(t, j.builder, b.image)
 	return b
 }
 

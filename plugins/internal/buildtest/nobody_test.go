@@ -63,7 +63,7 @@ func obey(text string) error {
 // environment of its own.
 func buildAsNobody(t *testing.T, builder string, umask int, want *tree.Tree, packs *treetest.Packs, env ...string) built {
 	t.Helper()
-	need.Tool(t, "mkfs.ext4", "e2fsprogs")
+	needFor(t, builder)
 	dir := need.OpenDir(t)
 	exe := copyOfTest(t, dir)
 	o := order{Builder: builder, Tree: filepath.Join(dir, "input"), Dir: filepath.Join(dir, "work"), Umask: umask}
@@ -98,7 +98,7 @@ func buildAsNobody(t *testing.T, builder string, umask int, want *tree.Tree, pac
 		t.Fatal(err)
 	}
 	image := filepath.Join(o.Dir, "image")
-	fsck(t, image)
+	check(t, builder, image)
 	return built{image: image, losses: losses}
 }
 
