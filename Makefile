@@ -36,7 +36,7 @@ PROTOC_GEN_GRPC := google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.6.2
 tool = $(TOOLS)/$(notdir $(1))
 
 BINARIES := bin/banger bin/banger-builder-e2fs bin/banger-builder-debugfs bin/banger-builder-ext4 \
-	bin/banger-builder-squashfs bin/banger-builder-tar
+	bin/banger-builder-erofs bin/banger-builder-squashfs bin/banger-builder-tar
 GOBUILD   = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false
 RACE     := $(if $(shell command -v $${CC:-gcc}),-race)
 
@@ -51,6 +51,7 @@ bin/banger:                 PACKAGE := ./cmd/banger
 bin/banger-builder-e2fs:    PACKAGE := ./plugins/mkfs-e2fs/cmd/banger-builder-e2fs
 bin/banger-builder-debugfs: PACKAGE := ./plugins/mkfs-debugfs/cmd/banger-builder-debugfs
 bin/banger-builder-ext4:    PACKAGE := ./plugins/mkfs-ext4/cmd/banger-builder-ext4
+bin/banger-builder-erofs:   PACKAGE := ./plugins/mkfs-erofs/cmd/banger-builder-erofs
 bin/banger-builder-squashfs: PACKAGE := ./plugins/mkfs-squashfs/cmd/banger-builder-squashfs
 bin/banger-builder-tar:     PACKAGE := ./plugins/tar/cmd/banger-builder-tar
 $(BINARIES):
@@ -85,8 +86,9 @@ lint: $(call tool,$(GOFUMPT)) $(call tool,$(STATICCHECK)) $(call tool,$(GOLANGCI
 	$(GO) mod tidy -diff
 	$(MAKE) --no-print-directory check-generated
 
-# What runs elsewhere than on Linux: the writer, its builder and the SDK.
-PORTABLE := ./internal/dirs ./internal/ext4/... ./internal/sparse/... ./plugins/internal/bodies ./plugins/mkfs-ext4/... ./sdk ./sdk/proto ./sdk/tree ./sdk/treetar
+# What runs elsewhere than on Linux: the writers, their builders and the SDK.
+PORTABLE := ./internal/dirs ./internal/ext4/... ./internal/sparse/... ./internal/xattr ./plugins/internal/bodies \
+	./plugins/mkfs-ext4/... ./plugins/mkfs-erofs/... ./sdk ./sdk/proto ./sdk/tree ./sdk/treetar
 
 .PHONY: cross
 cross: ## Compile for linux/arm64, and for darwin/arm64 what is portable

@@ -3,6 +3,7 @@ package main
 import (
 	"banger/core"
 	mkfse2fs "banger/plugins/mkfs-e2fs"
+	mkfserofs "banger/plugins/mkfs-erofs"
 	"banger/sdk"
 	"banger/sdk/tree"
 )
@@ -17,6 +18,7 @@ type sizeOutput struct {
 var sizePlanners = map[string]func(*tree.Tree, sdk.SizePlan) (int64, error){
 	"e2fs":    mkfse2fs.PlanSize,
 	"debugfs": mkfse2fs.PlanSize,
+	"erofs":   mkfserofs.PlanSize,
 }
 
 // sizeOutputOf tells the size of the planned image, or what is wrong with the

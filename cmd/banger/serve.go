@@ -5,6 +5,7 @@ import (
 
 	mkfsdebugfs "banger/plugins/mkfs-debugfs"
 	mkfse2fs "banger/plugins/mkfs-e2fs"
+	mkfserofs "banger/plugins/mkfs-erofs"
 	mkfsext4 "banger/plugins/mkfs-ext4"
 	mkfssquashfs "banger/plugins/mkfs-squashfs"
 	"banger/plugins/tar"
@@ -17,6 +18,7 @@ var bundledBuilders = map[string]func() sdk.Builder{
 	"e2fs":     mkfse2fs.New,
 	"debugfs":  mkfsdebugfs.New,
 	"ext4":     mkfsext4.New,
+	"erofs":    mkfserofs.New,
 	"squashfs": mkfssquashfs.New,
 	"tar":      tar.New,
 }

@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 
+	"banger/plugins/internal/imagebuild"
 	"banger/sdk"
 )
 
@@ -42,6 +43,7 @@ func (builder) Describe(ctx context.Context) (sdk.Description, error) {
 
 // Build implements sdk.Builder.
 func (builder) Build(ctx context.Context, req *sdk.Request) error {
+	imagebuild.IgnoreSize(req, "a squashfs image")
 	t, err := req.Tree()
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 
+	"banger/plugins/internal/imagebuild"
 	"banger/sdk"
 	"banger/sdk/treetar"
 )
@@ -34,6 +35,7 @@ func (builder) Describe(context.Context) (sdk.Description, error) {
 
 // Build implements sdk.Builder.
 func (builder) Build(ctx context.Context, req *sdk.Request) error {
+	imagebuild.IgnoreSize(req, "a tar")
 	t, err := req.Tree()
 	if err != nil {
 		return err

@@ -27,12 +27,20 @@ func machine(t *testing.T) Machine {
 	return m
 }
 
-// start boots the image as an ordinary user and returns the console's lines.
+// start boots an image with ext4 as an ordinary user and returns the console's
+// lines.
 func start(t *testing.T, image string) []string {
+	t.Helper()
+	return startOn(t, machine(t), "ext4", image)
+}
+
+// startOn boots an image with that filesystem on a machine that has its driver,
+// with words added to the kernel's command line.
+func startOn(t *testing.T, m Machine, filesystem, image string, words ...string) []string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), bootTimeout)
 	defer cancel()
-	cmd := machine(t).Command(ctx, image, "banger.poweroff")
+	cmd := m.Command(ctx, image, append(words, "banger.poweroff")...)
 	cmd.Dir = filepath.Dir(image)
 	cmd.Env = append(os.Environ(), "TMPDIR="+cmd.Dir)
 	need.AsNobody(cmd)
@@ -40,14 +48,13 @@ func start(t *testing.T, image string) []string {
 	if err != nil {
 		t.Fatalf("%v; the console's last lines:\n%s", err, strings.Join(lines[max(0, len(lines)-20):], "\n"))
 	}
+	booted := func(line string) bool {
+		return strings.HasPrefix(line, "banger demo: booted Linux ") && strings.HasSuffix(line, ", root filesystem "+filesystem)
+	}
 	if !slices.ContainsFunc(lines, booted) {
 		t.Fatalf("no sign of the demo's init on the console:\n%s", strings.Join(lines, "\n"))
 	}
 	return lines
-}
-
-func booted(line string) bool {
-	return strings.HasPrefix(line, "banger demo: booted Linux ") && strings.HasSuffix(line, ", root filesystem ext4")
 }
 
 // The helper itself: an image that mkfs.ext4 alone has made, of the init and

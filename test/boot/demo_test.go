@@ -16,13 +16,7 @@ import (
 func TestDemoBoots(t *testing.T) {
 	need.Tool(t, "mkfs.ext4", "e2fsprogs")
 	machine(t)
-	dir := need.OpenDir(t)
-	banger := filepath.Join(dir, "banger")
-	run(t, "go", "build", "-o", banger, "./cmd/banger")
-	program, layout := filepath.Join(dir, "init"), filepath.Join(dir, "demo-oci")
-	buildDemoInit(t, program)
-	run(t, "go", "run", "./demo/mkimage", "-init", program, "-o", layout)
-
+	banger, layout := buildDemo(t)
 	tests := []struct {
 		builder  string
 		asRoot   bool
@@ -40,7 +34,7 @@ func TestDemoBoots(t *testing.T) {
 		t.Run(test.builder+" as "+user, func(t *testing.T) {
 			t.Parallel()
 			lines := start(t, buildImage(t, test.asRoot, banger, "build", "--builder", test.builder, "oci:"+layout))
-			differs := slices.DeleteFunc(lines, func(l string) bool { return !strings.HasPrefix(l, "banger demo: differs: ") })
+			differs := differences(lines)
 			if test.faithful && len(differs) > 0 {
 				t.Errorf("the machine sees other files than the image has:\n%s", strings.Join(differs, "\n"))
 			}
@@ -49,6 +43,53 @@ func TestDemoBoots(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Another filesystem, on Debian's kernel: an erofs image is read-only, and its
+// driver must be added to the initramfs.
+func TestErofsBoots(t *testing.T) {
+	m := machine(t)
+	banger, layout := buildDemo(t)
+	m.Initrd = initrdWith(t, m.Kernel, "erofs")
+	image := buildImage(t, false, banger, "build", "--builder", "erofs", "oci:"+layout)
+	if differs := differences(startOn(t, m, "erofs", image, "ro", "rootfstype=erofs")); len(differs) > 0 {
+		t.Errorf("the machine sees other files than the image has:\n%s", strings.Join(differs, "\n"))
+	}
+}
+
+// initrdWith makes the initramfs of a kernel with another module in it.
+func initrdWith(t *testing.T, kernel, module string) string {
+	t.Helper()
+	tool := need.Tool(t, "mkinitramfs", "initramfs-tools")
+	dir := need.OpenDir(t)
+	conf, initrd := filepath.Join(dir, "conf"), filepath.Join(dir, "initrd")
+	if err := os.CopyFS(conf, os.DirFS("/etc/initramfs-tools")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(conf, "modules"), []byte(module+"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, version, _ := strings.Cut(filepath.Base(kernel), "-")
+	run(t, tool, "-d", conf, "-o", initrd, version)
+	return initrd
+}
+
+// differences are the lines of the demo's init about files that are not as in
+// the image.
+func differences(lines []string) []string {
+	return slices.DeleteFunc(lines, func(l string) bool { return !strings.HasPrefix(l, "banger demo: differs: ") })
+}
+
+// buildDemo builds banger and the demo's image, an OCI layout.
+func buildDemo(t *testing.T) (banger, layout string) {
+	t.Helper()
+	dir := need.OpenDir(t)
+	banger, layout = filepath.Join(dir, "banger"), filepath.Join(dir, "demo-oci")
+	program := filepath.Join(dir, "init")
+	run(t, "go", "build", "-o", banger, "./cmd/banger")
+	buildDemoInit(t, program)
+	run(t, "go", "run", "./demo/mkimage", "-init", program, "-o", layout)
+	return banger, layout
 }
 
 // buildImage runs banger with a store of its own and returns the image's path.

@@ -59,7 +59,7 @@ func (b *banger) run(t *testing.T, args ...string) string {
 // build builds image into a file of b's directory and returns its path.
 func (b *banger) build(t *testing.T, builder, image string, args ...string) string {
 	t.Helper()
-	out := filepath.Join(b.dir, builder+".ext4")
+	out := filepath.Join(b.dir, builder+".image")
 	b.run(t, append([]string{"build", "-q", "--builder", builder, "-o", out, image}, args...)...)
 	return out
 }

@@ -15,7 +15,7 @@ import (
 func TestEqualBytes(t *testing.T) {
 	need.Tool(t, "mkfs.ext4", "e2fsprogs")
 	image := alpine(t)
-	for _, builder := range []string{"e2fs", "debugfs", "ext4"} {
+	for _, builder := range []string{"e2fs", "debugfs", "ext4", "erofs"} {
 		t.Run(builder, func(t *testing.T) {
 			first := newBanger(t)
 			first.env = []string{"LC_ALL=C", "TZ=UTC"}
@@ -44,7 +44,7 @@ func TestEqualBytesForAllUsers(t *testing.T) {
 	user := newBanger(t)
 	root := newBanger(t)
 	root.root = true
-	for _, builder := range []string{"debugfs", "ext4"} {
+	for _, builder := range []string{"debugfs", "ext4", "erofs"} {
 		if got, want := sha256File(t, root.build(t, builder, image)), sha256File(t, user.build(t, builder, image)); got != want {
 			t.Errorf("%s: sha256 %s as root, %s as an ordinary user", builder, got, want)
 		}

@@ -43,10 +43,15 @@ func exact(t *testing.T, image, layout string) {
 		t.Fatalf("umoci unpacked %d entries", len(want))
 	}
 	b := newBanger(t)
-	for _, builder := range []string{"debugfs", "ext4"} {
+	for _, builder := range []string{"debugfs", "ext4", "erofs"} {
 		file := b.build(t, builder, image, "--strict")
-		command(t, need.Tool(t, "e2fsck", "e2fsprogs"), "-fn", file)
-		b.run(t, "verify", image, file)
+		if builder == "erofs" {
+			need.Filesystem(t, "erofs")
+			command(t, need.Tool(t, "fsck.erofs", "erofs-utils"), file)
+		} else {
+			command(t, need.Tool(t, "e2fsck", "e2fsprogs"), "-fn", file)
+			b.run(t, "verify", image, file)
+		}
 		for _, line := range fstree.Diff(want, list(t, mount(t, file), options), 50) {
 			t.Errorf("%s: %s", builder, line)
 		}

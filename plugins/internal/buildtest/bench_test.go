@@ -10,8 +10,14 @@ import (
 	"banger/sdk/tree"
 )
 
-// BenchmarkExt4 is the builder alone: from a tree file and a pack to an image.
-func BenchmarkExt4(b *testing.B) {
+// BenchmarkNative is a builder alone: from a tree file and a pack to an image.
+func BenchmarkNative(b *testing.B) {
+	for _, name := range native {
+		b.Run(name, func(b *testing.B) { benchmark(b, name) })
+	}
+}
+
+func benchmark(b *testing.B, builder string) {
 	for name, fill := range map[string]func(*treetest.Builder){
 		"30000 small files": func(t *treetest.Builder) { smallFiles(t, 30_000, 300) },
 		"1 GiB":             func(t *treetest.Builder) { gigabyte(t) },
@@ -30,7 +36,7 @@ func BenchmarkExt4(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				dir := b.TempDir()
-				if _, err := run(b.Context(), job{builder: "ext4", dir: dir, tree: want, packs: packs}); err != nil {
+				if _, err := run(b.Context(), job{builder: builder, dir: dir, tree: want, packs: packs}); err != nil {
 					b.Fatal(err)
 				}
 				_ = os.RemoveAll(dir)

@@ -18,8 +18,12 @@ import (
 )
 
 // exact are the builders that keep all that ext4 can hold, with the options
-// for an image that holds nothing else.
-var exact = map[string]sdk.Options{"debugfs": nil, "ext4": {"lost-found": "false"}}
+// for an image that holds nothing else. native are those of them that need no
+// tools.
+var (
+	exact  = map[string]sdk.Options{"debugfs": nil, "ext4": {"lost-found": "false"}, "erofs": nil}
+	native = []string{"ext4", "erofs"}
+)
 
 func TestNothingLost(t *testing.T) {
 	b := newTree(t)

@@ -22,6 +22,7 @@ import (
 	"banger/internal/treetest"
 	mkfsdebugfs "banger/plugins/mkfs-debugfs"
 	mkfse2fs "banger/plugins/mkfs-e2fs"
+	mkfserofs "banger/plugins/mkfs-erofs"
 	mkfsext4 "banger/plugins/mkfs-ext4"
 	mkfssquashfs "banger/plugins/mkfs-squashfs"
 	"banger/sdk"
@@ -32,7 +33,7 @@ import (
 // their names.
 var (
 	builders = map[string]sdk.Builder{"e2fs": mkfse2fs.New(), "debugfs": mkfsdebugfs.New(), "ext4": mkfsext4.New()}
-	others   = map[string]sdk.Builder{"squashfs": mkfssquashfs.New()}
+	others   = map[string]sdk.Builder{"erofs": mkfserofs.New(), "squashfs": mkfssquashfs.New()}
 )
 
 // builderNamed returns one of them.
@@ -47,6 +48,9 @@ func builderNamed(name string) sdk.Builder {
 func needFor(t *testing.T, builder string) {
 	t.Helper()
 	switch builder {
+	case "erofs":
+		need.Tool(t, "fsck.erofs", "erofs-utils")
+		need.Filesystem(t, "erofs")
 	case "squashfs":
 		need.Tool(t, "tar2sqfs", "squashfs-tools-ng")
 		need.Filesystem(t, "squashfs")
@@ -60,6 +64,8 @@ func needFor(t *testing.T, builder string) {
 func check(t *testing.T, builder, image string) {
 	t.Helper()
 	switch builder {
+	case "erofs":
+		command(t, need.Tool(t, "fsck.erofs", "erofs-utils"), image)
 	case "squashfs":
 	default:
 		fsck(t, image)

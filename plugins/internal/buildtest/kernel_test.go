@@ -17,6 +17,7 @@ import (
 
 	"banger/internal/fstree"
 	"banger/internal/need"
+	"banger/internal/treetest"
 	"banger/sdk"
 	"banger/sdk/tree"
 )
@@ -276,6 +277,14 @@ func TestManyLinks(t *testing.T) {
 // TestLeftOut: what has no place in ext4 is told, and the rest is there.
 func TestLeftOut(t *testing.T) {
 	b := newTree(t)
+	leaveOut(b)
+	want, packs := b.Tree()
+	checkLeftOut(t, build(t, job{builder: "ext4", tree: want, packs: packs, options: sdk.Options{"lost-found": "false"}}), want)
+}
+
+// leaveOut fills a tree with six entries that no filesystem has a place for,
+// and others.
+func leaveOut(b *treetest.Builder) {
 	long := strings.Repeat("n", 256)
 	b.Dir(long)
 	b.File(long+"/below", "x")
@@ -284,8 +293,11 @@ func TestLeftOut(t *testing.T) {
 	b.Add(tree.Entry{Path: "huge", Type: tree.Regular, Mode: 0o644, Size: 1 << 44})
 	b.Link("huge2", "huge")
 	b.Add(tree.Entry{Path: "link", Type: tree.Symlink, Mode: 0o777, Target: strings.Repeat("t", 4096)})
-	want, packs := b.Tree()
-	got := build(t, job{builder: "ext4", tree: want, packs: packs, options: sdk.Options{"lost-found": "false"}})
+}
+
+// checkLeftOut holds the image of such a tree against the rest of it.
+func checkLeftOut(t *testing.T, got built, want *tree.Tree) {
+	t.Helper()
 	lost := make(map[string]bool)
 	for _, l := range got.losses {
 		lost[l.Path] = true

@@ -26,11 +26,13 @@ func TestLargeFile(t *testing.T) {
 	}
 	b.Sparse(tree.Entry{Path: "five", Mode: 0o644}, 5<<30, pieces...)
 	want, packs := b.Tree()
-	got := build(t, job{builder: "ext4", tree: want, packs: packs})
-	if info, err := os.Stat(got.image); err != nil || info.Size() > 400<<20 {
-		t.Errorf("the image has %d bytes, %v", info.Size(), err)
+	for _, name := range native {
+		got := build(t, job{builder: name, tree: want, packs: packs})
+		if info, err := os.Stat(got.image); err != nil || info.Size() > 400<<20 {
+			t.Errorf("%s: the image has %d bytes, %v", name, info.Size(), err)
+		}
+		sameAsTree(t, got.image, want, fstree.Options{Skip: []string{"lost+found"}})
 	}
-	sameAsTree(t, got.image, want, fstree.Options{Skip: []string{"lost+found"}})
 }
 
 // TestDamagedPack: content that is not the tree's never gets into an image
@@ -43,9 +45,11 @@ func TestDamagedPack(t *testing.T) {
 			b.File("b", "neighbour")
 			want, packs := b.Tree()
 			want.Entries[1].SHA256[0] ^= 1
-			_, err := run(t.Context(), job{builder: "ext4", dir: t.TempDir(), tree: want, packs: packs})
-			if !errors.Is(err, sparse.ErrContent) || !strings.Contains(err.Error(), `"a"`) {
-				t.Errorf("got %v", err)
+			for _, builder := range native {
+				_, err := run(t.Context(), job{builder: builder, dir: t.TempDir(), tree: want, packs: packs})
+				if !errors.Is(err, sparse.ErrContent) || !strings.Contains(err.Error(), `"a"`) {
+					t.Errorf("%s: got %v", builder, err)
+				}
 			}
 		})
 	}
@@ -58,8 +62,10 @@ func TestNativeCancel(t *testing.T) {
 	want, packs := b.Tree()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := run(ctx, job{builder: "ext4", dir: t.TempDir(), tree: want, packs: packs}); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v", err)
+	for _, name := range native {
+		if _, err := run(ctx, job{builder: name, dir: t.TempDir(), tree: want, packs: packs}); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: got %v", name, err)
+		}
 	}
 }
 
