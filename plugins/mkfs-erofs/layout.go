@@ -100,12 +100,14 @@ func (p *plan) place(i int) uint32 {
 	switch {
 	case n.layout == chunked:
 		return uint32(n.chunkBits)
-	case e.Type == tree.CharDevice, e.Type == tree.BlockDevice:
+	case isDevice(e.Type):
 		dev, _ := device(e.DevMajor, e.DevMinor)
 		return dev
 	}
 	return n.block
 }
+
+func isDevice(t tree.Type) bool { return t == tree.CharDevice || t == tree.BlockDevice }
 
 // device encodes a device number as Linux does on disk (new_encode_dev): 12
 // bits of major among 20 of minor. It is 0 and not ok for numbers that Linux

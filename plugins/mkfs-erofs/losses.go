@@ -27,7 +27,7 @@ func (p *plan) losses() []sdk.Loss {
 // lostAttributes lists what an inode cannot have of e's attributes.
 func lostAttributes(e *tree.Entry) []sdk.Loss {
 	var list []sdk.Loss
-	if _, ok := device(e.DevMajor, e.DevMinor); !ok {
+	if _, ok := device(e.DevMajor, e.DevMinor); isDevice(e.Type) && !ok {
 		list = append(list, sdk.Loss{
 			Path: e.Path, Field: imagebuild.FieldDevice, Wanted: imagebuild.DeviceText(e.DevMajor, e.DevMinor), Got: imagebuild.DeviceText(0, 0),
 			Why: imagebuild.WhyDevice,

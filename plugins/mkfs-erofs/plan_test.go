@@ -122,3 +122,19 @@ func TestTooLarge(t *testing.T) {
 		t.Error("it has room for 16 TiB and more")
 	}
 }
+
+// Only a device has a device number to lose.
+func TestNumbersOfDevicesOnly(t *testing.T) {
+	tr := &tree.Tree{Entries: []tree.Entry{
+		{Type: tree.Directory, DevMajor: 5000},
+		{Path: "c", Type: tree.CharDevice, DevMajor: 5000},
+		{Path: "f", Type: tree.Fifo, DevMajor: 5000},
+	}}
+	p, err := newPlan(tr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if list := p.losses(); len(list) != 1 || list[0].Path != "c" {
+		t.Errorf("losses: %v", list)
+	}
+}
