@@ -49,7 +49,8 @@ func install(t *testing.T) string {
 func banger(t *testing.T, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), bangertest.Binary(t), args...)
-	cmd.Env = append(os.Environ(), "BANGER_STORE="+filepath.Join(t.TempDir(), "store"))
+	// The user's own configuration, a builders.lock for one, is not asked.
+	cmd.Env = append(os.Environ(), "BANGER_STORE="+filepath.Join(t.TempDir(), "store"), "XDG_CONFIG_HOME="+t.TempDir())
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("banger %s: %v\n%s", strings.Join(args, " "), err, out)
