@@ -1,15 +1,13 @@
 package ext4
 
 import (
-	"context"
 	"errors"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"testing"
 
-	"banger/internal/need"
+	"banger/internal/ext4test"
 )
 
 func TestReadImage(t *testing.T) {
@@ -88,10 +86,7 @@ func TestRelink(t *testing.T) {
 	if got := names(t, m, &root); !slices.Contains(got, "a\n\xff\"b=13") {
 		t.Errorf("root has %q", got)
 	}
-	check := exec.CommandContext(context.WithoutCancel(t.Context()), need.Tool(t, "e2fsck", "e2fsprogs"), "-fn", image)
-	if out, err := check.CombinedOutput(); err != nil {
-		t.Errorf("e2fsck: %v\n%s", err, out)
-	}
+	ext4test.Fsck(t, image)
 }
 
 func TestOpenRefuses(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"banger/internal/need"
+	"banger/internal/ext4test"
 	"banger/internal/sparse"
 	"banger/internal/treetest"
 	"banger/sdk/tree"
@@ -47,10 +46,7 @@ func writeImage(t testing.TB, path string, want *tree.Tree, packs *treetest.Pack
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
-	check := exec.CommandContext(context.WithoutCancel(t.Context()), need.Tool(t, "e2fsck", "e2fsprogs"), "-fn", path)
-	if out, err := check.CombinedOutput(); err != nil {
-		t.Fatalf("e2fsck: %v\n%s", err, out)
-	}
+	ext4test.Fsck(t, path)
 	return p
 }
 

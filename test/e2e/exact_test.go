@@ -1,13 +1,12 @@
 package e2e
 
 import (
-	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"banger/internal/ext4test"
 	"banger/internal/fstree"
 	"banger/internal/need"
 )
@@ -49,10 +48,10 @@ func exact(t *testing.T, image, layout string) {
 			need.Filesystem(t, "erofs")
 			command(t, need.Tool(t, "fsck.erofs", "erofs-utils"), file)
 		} else {
-			command(t, need.Tool(t, "e2fsck", "e2fsprogs"), "-fn", file)
+			ext4test.Fsck(t, file)
 			b.run(t, "verify", image, file)
 		}
-		for _, line := range fstree.Diff(want, list(t, mount(t, file), options), 50) {
+		for _, line := range fstree.Diff(want, list(t, ext4test.Mount(t, file), options), 50) {
 			t.Errorf("%s: %s", builder, line)
 		}
 	}
@@ -66,15 +65,6 @@ func list(t *testing.T, dir string, o fstree.Options) []fstree.Record {
 		t.Fatal(err)
 	}
 	return l
-}
-
-// mount mounts an image read-only until the test ends.
-func mount(t *testing.T, file string) string {
-	t.Helper()
-	dir := t.TempDir()
-	command(t, "mount", "-o", "loop,ro", file, dir)
-	t.Cleanup(func() { _ = exec.CommandContext(context.WithoutCancel(t.Context()), "umount", dir).Run() })
-	return dir
 }
 
 // debian returns the OCI layout of the three-layer Debian image.

@@ -10,6 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"banger/internal/ext4test"
 	"banger/internal/fstree"
 	"banger/internal/need"
 	"banger/internal/treetest"
@@ -139,7 +140,7 @@ func reasons(losses []sdk.Loss) []string {
 func checkLosses(t *testing.T, want *tree.Tree, b built) {
 	t.Helper()
 	o := fstree.Options{Skip: []string{"lost+found"}}
-	there, err := fstree.List(t.Context(), mount(t, b.image), o)
+	there, err := fstree.List(t.Context(), ext4test.Mount(t, b.image), o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"testing"
 
 	"banger/core/stage"
+	"banger/internal/ext4test"
 	"banger/internal/fstree"
 	"banger/internal/need"
 	"banger/internal/treetest"
@@ -68,7 +68,7 @@ func check(t *testing.T, builder, image string) {
 		command(t, need.Tool(t, "fsck.erofs", "erofs-utils"), image)
 	case "squashfs":
 	default:
-		fsck(t, image)
+		ext4test.Fsck(t, image)
 	}
 }
 
@@ -215,26 +215,10 @@ func sha(t *testing.T, path string) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// mount loop-mounts an image and returns where.
-func mount(t *testing.T, image string) string {
-	t.Helper()
-	need.Root(t)
-	dir := t.TempDir()
-	if out, err := exec.CommandContext(t.Context(), "mount", "-o", "loop,ro", image, dir).CombinedOutput(); err != nil {
-		t.Fatalf("mount: %v: %s", err, out)
-	}
-	t.Cleanup(func() {
-		if out, err := exec.CommandContext(context.WithoutCancel(t.Context()), "umount", dir).CombinedOutput(); err != nil {
-			t.Errorf("umount: %v: %s", err, out)
-		}
-	})
-	return dir
-}
-
 // sameAsTree has the kernel list the image and compares it with the tree.
 func sameAsTree(t *testing.T, image string, want *tree.Tree, o fstree.Options) {
 	t.Helper()
-	got, err := fstree.List(t.Context(), mount(t, image), o)
+	got, err := fstree.List(t.Context(), ext4test.Mount(t, image), o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"banger/internal/ext4test"
 	"banger/internal/fstree"
 	"banger/internal/need"
 	"banger/internal/treetest"
@@ -118,7 +119,7 @@ func TestKernelFindsNames(t *testing.T) {
 			if bad := umount(); len(bad) > 0 {
 				t.Errorf("the kernel says %q", bad)
 			}
-			fsck(t, got.image)
+			ext4test.Fsck(t, got.image)
 		})
 	}
 }
@@ -158,7 +159,7 @@ func TestFillAndEmpty(t *testing.T) {
 			if bad := umount(); len(bad) > 0 {
 				t.Errorf("the kernel says %q", bad)
 			}
-			fsck(t, got.image)
+			ext4test.Fsck(t, got.image)
 			dir, umount = mountRW(t, got.image)
 			for _, sub := range []string{"filler", "inodes"} {
 				if err := os.RemoveAll(filepath.Join(dir, sub)); err != nil {
@@ -171,7 +172,7 @@ func TestFillAndEmpty(t *testing.T) {
 			if bad := umount(); len(bad) > 0 {
 				t.Errorf("the kernel says %q", bad)
 			}
-			fsck(t, got.image)
+			ext4test.Fsck(t, got.image)
 			sameAsTree(t, got.image, want, fstree.Options{})
 		})
 	}
@@ -237,7 +238,7 @@ func TestResize(t *testing.T) {
 			got := build(t, job{builder: "ext4", tree: want, packs: packs, options: c.options, size: sdk.SizePlan{Bytes: c.size}})
 			for _, size := range c.to {
 				command(t, need.Tool(t, "resize2fs", "e2fsprogs"), got.image, size)
-				fsck(t, got.image)
+				ext4test.Fsck(t, got.image)
 			}
 			sameAsTree(t, got.image, want, fstree.Options{Skip: []string{"lost+found"}})
 		})
@@ -263,7 +264,7 @@ func TestManyLinks(t *testing.T) {
 	if len(got.losses) != names+1-65_000 || got.losses[0].Field != "links" {
 		t.Errorf("%d losses", len(got.losses))
 	}
-	dir := mount(t, got.image)
+	dir := ext4test.Mount(t, got.image)
 	var first, last, root unix.Stat_t
 	err := errors.Join(unix.Stat(dir+"/a", &first), unix.Stat(dir+"/"+got.losses[0].Path, &last), unix.Stat(dir, &root))
 	if err != nil || first.Nlink != 65_000 || last.Nlink != 101 || first.Ino == last.Ino || last.Size != 7 || root.Nlink != 1 {

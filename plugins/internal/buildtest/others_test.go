@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"banger/internal/ext4test"
 	"banger/internal/fstree"
 	"banger/sdk"
 	"banger/sdk/tree"
@@ -109,7 +110,7 @@ func TestErofsFindsNames(t *testing.T) {
 			}
 			want, packs := tiny(t, entries)
 			got := build(t, job{builder: "erofs", dir: memoryDir(t), tree: want, packs: packs})
-			dir := mount(t, got.image)
+			dir := ext4test.Mount(t, got.image)
 			var st unix.Stat_t
 			for _, e := range entries[1:] {
 				if err := unix.Lstat(dir+"/"+e.Path, &st); err != nil || st.Size != 1 {
@@ -136,7 +137,7 @@ func TestErofsLinks(t *testing.T) {
 	}
 	slices.SortFunc(want.Entries, func(a, b tree.Entry) int { return strings.Compare(a.Path, b.Path) })
 	got := build(t, job{builder: "erofs", dir: memoryDir(t), tree: want, packs: packs})
-	dir := mount(t, got.image)
+	dir := ext4test.Mount(t, got.image)
 	var st, root unix.Stat_t
 	if err := errors.Join(unix.Stat(dir+"/l7", &st), unix.Stat(dir, &root)); err != nil || st.Nlink != names+1 || root.Nlink != 2 || len(got.losses) > 0 {
 		t.Errorf("%v: %d and %d links, %d losses", err, st.Nlink, root.Nlink, len(got.losses))

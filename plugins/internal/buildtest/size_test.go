@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"banger/internal/ext4"
+	"banger/internal/ext4test"
 	"banger/internal/hint"
 	"banger/internal/need"
 	"banger/internal/treetest"
@@ -223,7 +224,7 @@ func TestFreeRoom(t *testing.T) {
 			need.Root(t)
 			got := build(t, job{builder: c.builder, tree: want, packs: packs, size: c.size})
 			var fs unix.Statfs_t
-			if err := unix.Statfs(mount(t, got.image), &fs); err != nil {
+			if err := unix.Statfs(ext4test.Mount(t, got.image), &fs); err != nil {
 				t.Fatal(err)
 			}
 			if room := fs.Bavail * 4096; room < c.room || len(got.warned) > 0 {
