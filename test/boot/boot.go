@@ -8,8 +8,10 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -21,6 +23,8 @@ type Machine struct {
 	QEMU   string // path of qemu-system-x86_64
 	Kernel string
 	Initrd string
+
+	Writes bool // into the image; otherwise what it writes is lost
 }
 
 // kernels is where Debian's kernels for virtual machines are.
@@ -39,34 +43,74 @@ func Find(qemu string) Machine {
 
 // Command returns the command that boots the image, with words added to the
 // kernel's command line. Its standard output is the serial console, and it
-// ends when the machine powers off, restarts or panics. The image is opened
-// for reading only: what the machine writes is lost.
+// ends when the machine powers off, restarts or panics.
 func (m Machine) Command(ctx context.Context, image string, words ...string) *exec.Cmd {
 	// An emulated timer that comes late on a busy host is no broken timer:
 	// without no_timer_check the kernel panics over it.
+	snapshot := "on"
+	if m.Writes {
+		snapshot = "off"
+	}
 	line := append([]string{"console=ttyS0", "quiet", "panic=-1", "no_timer_check", "root=/dev/vda", "rw", "init=/sbin/init"}, words...)
 	cmd := exec.CommandContext(ctx, m.QEMU,
 		"-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
 		"-accel", "tcg", "-m", "256",
 		"-kernel", m.Kernel, "-initrd", m.Initrd, "-append", strings.Join(line, " "),
-		"-drive", "if=virtio,format=raw,snapshot=on,file="+strings.ReplaceAll(image, ",", ",,"),
+		"-drive", "if=virtio,format=raw,snapshot="+snapshot+",file="+strings.ReplaceAll(image, ",", ",,"),
 		"-serial", "stdio")
 	cmd.WaitDelay = 5 * time.Second
 	return cmd
 }
 
-// Run runs a machine's command to its end and returns the console's lines.
-// What QEMU itself complains of is in the error.
-func Run(cmd *exec.Cmd) ([]string, error) {
-	var console, complaints bytes.Buffer
+// prompt is the end of what root's shell in / asks with.
+const prompt = ":/# "
+
+// Run runs a machine's command to its end and returns the console's lines,
+// without escape sequences. Whenever a root shell in / shows its prompt, the
+// next of the commands is typed. What QEMU itself complains of is in the error.
+func Run(cmd *exec.Cmd, commands ...string) ([]string, error) {
+	keys, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, fmt.Errorf("run virtual machine: %w", err)
+	}
+	console := typist{commands: commands, keys: keys}
+	var complaints bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &console, &complaints
-	err := cmd.Run()
+	err = cmd.Run()
 	var lines []string
-	for line := range strings.Lines(console.String()) {
+	for line := range strings.Lines(escape.ReplaceAllString(console.shown.String(), "")) {
 		lines = append(lines, strings.TrimSpace(line))
 	}
 	if err != nil {
 		return lines, fmt.Errorf("run virtual machine: %w: %s", err, strings.TrimSpace(complaints.String()))
 	}
 	return lines, nil
+}
+
+// escape matches what a shell says to a terminal alone (ECMA-48, CSI).
+var escape = regexp.MustCompile("\x1b\\[[0-?]*[ -/]*[@-~]")
+
+// typist sits at a console.
+type typist struct {
+	shown    bytes.Buffer
+	read     int // of it, to the end of the last prompt
+	commands []string
+	keys     io.Writer
+}
+
+// Write takes what the console shows.
+func (t *typist) Write(p []byte) (int, error) {
+	t.shown.Write(p)
+	for len(t.commands) > 0 {
+		at := bytes.Index(t.shown.Bytes()[t.read:], []byte(prompt))
+		if at < 0 {
+			break
+		}
+		t.read += at + len(prompt)
+		if _, err := io.WriteString(t.keys, t.commands[0]+"\n"); err != nil {
+			return 0, fmt.Errorf("type on the console: %w", err)
+		}
+		t.commands = t.commands[1:]
+	}
+	return len(p), nil
 }

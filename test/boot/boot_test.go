@@ -14,7 +14,7 @@ import (
 )
 
 // bootTimeout bounds one boot, which takes seconds on an idle machine.
-const bootTimeout = 5 * time.Minute
+const bootTimeout = 10 * time.Minute
 
 func machine(t *testing.T) Machine {
 	t.Helper()
@@ -27,32 +27,39 @@ func machine(t *testing.T) Machine {
 	return m
 }
 
-// start boots an image with ext4 as an ordinary user and returns the console's
-// lines.
+// start boots an image with ext4 and returns the console's lines.
 func start(t *testing.T, image string) []string {
 	t.Helper()
 	return startOn(t, machine(t), "ext4", image)
 }
 
-// startOn boots an image with that filesystem on a machine that has its driver,
-// with words added to the kernel's command line.
+// startOn boots an image with that filesystem and the demo's init on a machine
+// that has its driver, with words added to the kernel's command line.
 func startOn(t *testing.T, m Machine, filesystem, image string, words ...string) []string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), bootTimeout)
-	defer cancel()
-	cmd := m.Command(ctx, image, append(words, "banger.poweroff")...)
-	cmd.Dir = filepath.Dir(image)
-	cmd.Env = append(os.Environ(), "TMPDIR="+cmd.Dir)
-	need.AsNobody(cmd)
-	lines, err := Run(cmd)
-	if err != nil {
-		t.Fatalf("%v; the console's last lines:\n%s", err, strings.Join(lines[max(0, len(lines)-20):], "\n"))
-	}
+	lines := boot(t, m, image, append(words, "banger.poweroff"))
 	booted := func(line string) bool {
 		return strings.HasPrefix(line, "banger demo: booted Linux ") && strings.HasSuffix(line, ", root filesystem "+filesystem)
 	}
 	if !slices.ContainsFunc(lines, booted) {
 		t.Fatalf("no sign of the demo's init on the console:\n%s", strings.Join(lines, "\n"))
+	}
+	return lines
+}
+
+// boot boots the image as an ordinary user, with words for the kernel and
+// commands for the shell on its console, and returns the console's lines.
+func boot(t *testing.T, m Machine, image string, words []string, commands ...string) []string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), bootTimeout)
+	defer cancel()
+	cmd := m.Command(ctx, image, words...)
+	cmd.Dir = filepath.Dir(image)
+	cmd.Env = append(os.Environ(), "TMPDIR="+cmd.Dir)
+	need.AsNobody(cmd)
+	lines, err := Run(cmd, commands...)
+	if err != nil {
+		t.Fatalf("%v; the console's last lines:\n%s", err, strings.Join(lines[max(0, len(lines)-20):], "\n"))
 	}
 	return lines
 }
