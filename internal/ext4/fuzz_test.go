@@ -55,7 +55,7 @@ func make8(n int) []byte {
 
 // fuzzTree has something of each form that is read: an index, an extent tree
 // with blocks, xattrs in both places, both kinds of symlinks.
-func fuzzTree(f *testing.F) (*tree.Tree, *treetest.Packs) {
+func fuzzTree(f testing.TB) (*tree.Tree, *treetest.Packs) {
 	b := treetest.New(f.TempDir())
 	b.Dir("d")
 	for i := range 60 {

@@ -3,6 +3,7 @@ package ext4
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -102,47 +103,72 @@ func sameTree(t interface {
 	}
 }
 
+// drawn is a random tree and a random filesystem for it.
+type drawn struct {
+	want  *tree.Tree
+	packs *treetest.Packs
+	o     Options
+	size  Size
+}
+
+// draw makes one, its pack in dir.
+func draw(rt *rapid.T, dir string) (in drawn) {
+	in.want, in.packs = treetest.Draw(rt, dir, treetest.Limits{Kernel: true})
+	in.o = Options{Features: Features(rapid.Uint8Range(0, uint8(AllFeatures)).Draw(rt, "features")), Label: "label", HashSeed: [16]byte{5}}
+	in.o.UUID[3] = rapid.Byte().Draw(rt, "uuid")
+	in.size = Size{
+		Blocks: rapid.SampledFrom([]int64{16384, 16385, 32768, 34000, 98304, 200_000, 3 << 20}).Draw(rt, "blocks"),
+		Inodes: rapid.SampledFrom([]int64{64, 1000, 16384, 60_000}).Draw(rt, "inodes"), Journal: rapid.SampledFrom([]int64{0, 1024, 5000}).Draw(rt, "journal"),
+	}
+	return in
+}
+
+// check holds what is written against e2fsck and the reader.
+func (in *drawn) check(t *testing.T, image string) {
+	g, ok := NewGeometry(in.size.Blocks, in.size.Inodes, in.o.Features)
+	if !ok {
+		return // there is no such filesystem
+	}
+	p := writeImage(t, image, in.want, in.packs, in.o, in.size)
+	sameTree(t, image, in.want)
+	m, err := Open(image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if s := m.Super(); s.FreeBlocks != p.FreeBlocks() || s.Blocks != g.Blocks || s.Inodes != g.Inodes() {
+		t.Errorf("superblock %+v, geometry %+v, %d blocks free", s, g, p.FreeBlocks())
+	}
+}
+
 // TestWhatIsWrittenIsRead holds random trees, in filesystems of random shapes,
 // against e2fsck and the reader.
 func TestWhatIsWrittenIsRead(t *testing.T) {
 	dir := t.TempDir()
-	image := filepath.Join(dir, "image")
-	type input struct {
-		want  *tree.Tree
-		packs *treetest.Packs
-		o     Options
-		size  Size
-	}
-	draw := rapid.Custom(func(rt *rapid.T) input {
-		var in input
-		in.want, in.packs = treetest.Draw(rt, dir, treetest.Limits{Kernel: true})
-		in.o = Options{Features: Features(rapid.Uint8Range(0, uint8(AllFeatures)).Draw(rt, "features")), Label: "label", HashSeed: [16]byte{5}}
-		in.o.UUID[3] = rapid.Byte().Draw(rt, "uuid")
-		in.size = Size{
-			Blocks: rapid.SampledFrom([]int64{16384, 16385, 32768, 34000, 98304, 200_000, 3 << 20}).Draw(rt, "blocks"),
-			Inodes: rapid.SampledFrom([]int64{64, 1000, 16384, 60_000}).Draw(rt, "inodes"), Journal: rapid.SampledFrom([]int64{0, 1024, 5000}).Draw(rt, "journal"),
-		}
-		return in
-	})
+	examples := rapid.Custom(func(rt *rapid.T) drawn { return draw(rt, dir) })
 	for seed := range 60 {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			in := draw.Example(seed)
-			g, ok := NewGeometry(in.size.Blocks, in.size.Inodes, in.o.Features)
-			if !ok {
-				return // there is no such filesystem
-			}
-			p := writeImage(t, image, in.want, in.packs, in.o, in.size)
-			sameTree(t, image, in.want)
-			m, err := Open(image)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer m.Close()
-			if s := m.Super(); s.FreeBlocks != p.FreeBlocks() || s.Blocks != g.Blocks || s.Inodes != g.Inodes() {
-				t.Errorf("superblock %+v, geometry %+v, %d blocks free", s, g, p.FreeBlocks())
-			}
+			in := examples.Example(seed)
+			in.check(t, filepath.Join(dir, "image"))
 		})
 	}
+}
+
+// FuzzTree does the same with trees that a fuzzer makes. What it does not
+// choose is chosen for it.
+func FuzzTree(f *testing.F) {
+	dir := f.TempDir()
+	rest := make([]byte, 1<<16)
+	_, _ = rand.NewChaCha8([32]byte{2}).Read(rest) // does not fail
+	for n := 0; n <= 4000; n += 1000 {
+		f.Add(rest[n:][:n])
+	}
+	f.Fuzz(func(t *testing.T, choices []byte) {
+		var in drawn
+		rapid.MakeFuzz(func(rt *rapid.T) { in = draw(rt, dir) })(t, slices.Concat(choices, rest))
+		defer in.packs.File.Close()
+		in.check(t, filepath.Join(t.TempDir(), "image"))
+	})
 }
 
 // TestLargeDirectories reads indexes of one and two levels, with long names.
