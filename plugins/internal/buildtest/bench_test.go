@@ -1,12 +1,20 @@
 package buildtest
 
 import (
+	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"banger/internal/treetest"
+	"banger/sdk"
 	"banger/sdk/tree"
 )
 
@@ -62,4 +70,52 @@ func gigabyte(t *treetest.Builder) {
 	for i := range 4 {
 		t.File(fmt.Sprintf("f%d", i), data[i:])
 	}
+}
+
+// BenchmarkMillionEntries is the memory of a builder: that of a process which
+// does nothing but build, at its peak, for each entry of the tree.
+func BenchmarkMillionEntries(b *testing.B) {
+	const n = 1_000_000
+	t := treetest.New(b.TempDir())
+	want, packs := t.Tree()
+	want.Entries = append(want.Entries, tinyFiles(n)...)
+	slices.SortFunc(want.Entries, func(a, b tree.Entry) int { return strings.Compare(a.Path, b.Path) })
+	o := order{Builder: "ext4", Tree: filepath.Join(b.TempDir(), "tree")}
+	var err error
+	if o.Digest, err = writeTree(o.Tree, want); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		o.Dir = b.TempDir()
+		text, err := json.Marshal(o)
+		if err != nil {
+			b.Fatal(err)
+		}
+		cmd := exec.CommandContext(b.Context(), os.Args[0])
+		cmd.Env = append(os.Environ(), orderVariable+"="+string(text))
+		cmd.ExtraFiles = []*os.File{packs.File}
+		if out, err := cmd.CombinedOutput(); err != nil {
+			b.Fatalf("build: %v: %s", err, out)
+		}
+		peak := cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10 // getrusage(2) counts kilobytes
+		b.ReportMetric(float64(peak)/float64(len(want.Entries)), "B/entry")
+	}
+}
+
+// buildAlone builds without a harness, which would hold the tree, too.
+func buildAlone(o order) error {
+	builder := builders[o.Builder]
+	d, err := builder.Describe(context.Background())
+	if err != nil {
+		return err
+	}
+	options, err := d.CheckOptions(nil)
+	if err != nil {
+		return err
+	}
+	req := &sdk.Request{
+		TreePath: o.Tree, TreeDigest: o.Digest, PackPaths: []string{"/proc/self/fd/3"},
+		Output: filepath.Join(o.Dir, "image"), Options: options, Events: &events{},
+	}
+	return errors.Join(builder.Build(context.Background(), req), req.Close())
 }

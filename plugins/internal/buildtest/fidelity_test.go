@@ -2,6 +2,7 @@ package buildtest
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -41,15 +42,31 @@ func TestNothingLost(t *testing.T) {
 	}
 }
 
+// forms are options and sizes for filesystems of other forms.
+var forms = []struct {
+	options sdk.Options
+	size    sdk.SizePlan
+}{
+	{},
+	{sdk.Options{"journal": "none"}, sdk.SizePlan{Bytes: 130 << 20}},
+	{sdk.Options{"features": "^metadata_csum,^64bit,^dir_index,^resize_inode"}, sdk.SizePlan{FreePercent: 300}},
+	{sdk.Options{"journal": "64M", "reserved": "5"}, sdk.SizePlan{Bytes: 5 << 30, Inodes: 100_000}},
+}
+
 // TestRandomTrees holds random trees against the kernel's view of their
-// images.
+// images, of all forms where the builder has them.
 func TestRandomTrees(t *testing.T) {
 	trees := randomTrees(t)
 	for name, options := range exact {
 		for seed := range 12 {
 			t.Run(name+" "+strconv.Itoa(seed), func(t *testing.T) {
 				in := trees.Example(seed)
-				got := build(t, job{builder: name, tree: in.want, packs: in.packs, options: options})
+				j := job{builder: name, tree: in.want, packs: in.packs, options: maps.Clone(options)}
+				if form := forms[seed%len(forms)]; name == "ext4" {
+					maps.Copy(j.options, form.options)
+					j.size = form.size
+				}
+				got := build(t, j)
 				if len(got.losses) > 0 {
 					t.Errorf("losses:\n%s", lossLines(got.losses))
 				}

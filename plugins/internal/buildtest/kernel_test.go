@@ -102,6 +102,9 @@ func TestKernelFindsNames(t *testing.T) {
 			want, packs := tiny(t, flat(n))
 			got := build(t, job{builder: "ext4", dir: memoryDir(t), tree: want, packs: packs})
 			dir, umount := mountRW(t, got.image)
+			if isIndexed(t, dir+"/d") != (n > 200) { // 200 names take one block
+				t.Error("an index that should be there is not, or the other way round")
+			}
 			var st unix.Stat_t
 			for i := range n {
 				if err := unix.Lstat(fmt.Sprintf("%s/d/%d", dir, i), &st); err != nil || st.Size != 1 {
@@ -122,6 +125,13 @@ func TestKernelFindsNames(t *testing.T) {
 			ext4test.Fsck(t, got.image)
 		})
 	}
+}
+
+// isIndexed reports whether the kernel takes a directory for an indexed one.
+func isIndexed(t *testing.T, dir string) bool {
+	t.Helper()
+	flags, _, _ := strings.Cut(command(t, need.Tool(t, "lsattr", "e2fsprogs"), "-d", dir), " ")
+	return strings.Contains(flags, "I")
 }
 
 // grow adds names to a directory and takes some away.

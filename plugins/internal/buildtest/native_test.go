@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"banger/internal/ext4test"
 	"banger/internal/fstree"
 	"banger/internal/need"
 	"banger/internal/sparse"
@@ -32,7 +33,17 @@ func TestLargeFile(t *testing.T) {
 			t.Errorf("%s: the image has %d bytes, %v", name, info.Size(), err)
 		}
 		sameAsTree(t, got.image, want, fstree.Options{Skip: []string{"lost+found"}})
+		if name == "ext4" {
+			ext4test.SameData(t, ext4test.Mount(t, got.image)+"/five", want.Lookup("five"), packs.File)
+		}
 	}
+}
+
+// TestHundredThousandFiles has the kernel read every one of them.
+func TestHundredThousandFiles(t *testing.T) {
+	want, packs := tiny(t, tinyFiles(100_000))
+	got := build(t, job{builder: "ext4", dir: memoryDir(t), tree: want, packs: packs})
+	sameAsTree(t, got.image, want, fstree.Options{Skip: []string{"lost+found"}})
 }
 
 // TestDamagedPack: content that is not the tree's never gets into an image
