@@ -11,7 +11,6 @@ import (
 	"runtime"
 
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sys/unix"
 )
 
 // hashStep is how many bytes are hashed at a time: they stay in a core's cache.
@@ -96,9 +95,4 @@ func hashChunk(ctx context.Context, f *os.File, off, n int64, buf []byte) (*stri
 // isZero says whether p holds only zeros: then each byte is like the next.
 func isZero(p []byte) bool {
 	return len(p) == 0 || p[0] == 0 && bytes.Equal(p[1:], p[:len(p)-1])
-}
-
-// punch makes a range of zeros a hole, where the filesystem can.
-func punch(f *os.File, off, n int64) {
-	_ = unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, off, n)
 }

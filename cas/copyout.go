@@ -21,7 +21,7 @@ func (s *Store) CopyOut(ctx context.Context, a Artifact, dst string, opts CopyOp
 		return fmt.Errorf("copy artifact to %s: %w", dst, err)
 	}
 	defer func() { _ = src.Close() }()
-	err = s.disk.output(ctx, dst, opts, func(out *os.File) error {
+	err = s.disk.output(ctx, dst, opts, func(out *outFile) error {
 		return s.disk.copyFile(ctx, out, src, a.Size)
 	})
 	if err != nil {
@@ -47,14 +47,15 @@ func (s *Store) openArtifact(a Artifact) (*os.File, error) {
 	return f, nil
 }
 
-// copyFile fills the empty dst with size bytes of src. Where the filesystem
+// copyFile fills the empty output with size bytes of src. Where the filesystem
 // cannot share blocks it reads and writes large pieces: copy_file_range(2)
 // copies page by page there, and takes longer.
-func (d *disk) copyFile(ctx context.Context, dst, src *os.File, size int64) error {
-	// FICLONE fails where the filesystem cannot share, or dst is on another.
-	if d.clone(dst, src) == nil {
+func (d *disk) copyFile(ctx context.Context, out *outFile, src *os.File, size int64) error {
+	// It fails where the filesystem cannot share, or the output is on another.
+	if d.clone(out, src) == nil {
 		return nil
 	}
+	dst := out.f
 	if err := dst.Truncate(size); err != nil {
 		return err
 	}

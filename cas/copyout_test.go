@@ -25,7 +25,7 @@ func ways() map[string]disk {
 	asIs, noTmpfile, byHand := quickDisk(), quickDisk(), quickDisk()
 	noTmpfile.tmpfile = func(string) (*os.File, error) { return nil, unix.EOPNOTSUPP }
 	byHand.tmpfile = noTmpfile.tmpfile
-	byHand.clone = func(_, _ *os.File) error { return unix.EXDEV }
+	byHand.clone = func(*outFile, *os.File) error { return unix.EXDEV }
 	return map[string]disk{"as it is": asIs, "no O_TMPFILE": noTmpfile, "by hand": byHand}
 }
 
@@ -262,7 +262,7 @@ func TestCheckOutputFindsUnwritableDirectories(t *testing.T) {
 func TestCopyOutFailsWithoutTrace(t *testing.T) {
 	var cancel context.CancelFunc
 	cancelled := quickDisk()
-	cancelled.clone = func(_, _ *os.File) error { return unix.EOPNOTSUPP }
+	cancelled.clone = func(*outFile, *os.File) error { return unix.EOPNOTSUPP }
 	cancelled.writeAt = func(_ *os.File, p []byte, _ int64) (int, error) { cancel(); return len(p), nil }
 	full := quickDisk()
 	full.clone = cancelled.clone
@@ -328,7 +328,7 @@ func TestCopyOutOfWhatIsGone(t *testing.T) {
 func copyOutAndDie(dir string) error {
 	d := realDisk()
 	d.tmpfile = func(string) (*os.File, error) { return nil, unix.EOPNOTSUPP }
-	d.clone = func(_, _ *os.File) error { return readyUntilKilled() }
+	d.clone = func(*outFile, *os.File) error { return readyUntilKilled() }
 	s, err := open(context.Background(), dir, d)
 	if err != nil {
 		return err

@@ -31,14 +31,16 @@ type disk struct {
 	// user's umask leaves.
 	tmpfile func(dir string) (*os.File, error)
 	// link gives f, which has no name, one.
-	link  func(f *os.File, path string) error
-	clone func(dst, src *os.File) error
+	link func(f *os.File, path string) error
+	// clone makes a new output share the blocks of src. It fails where the
+	// filesystem cannot, and leaves the output as it was.
+	clone func(o *outFile, src *os.File) error
 	// flock is flock(2); see the function of that name for its errors.
 	flock func(f *os.File, how int) error
 	// mayHang says that flock may not return, even with LOCK_NB.
 	mayHang bool
-	// filesystem returns the magic number of dir's filesystem, statfs(2).
-	filesystem func(dir string) (int64, error)
+	// remote names dir's filesystem when other hosts may hold it; "" when not.
+	remote func(dir string) (string, error)
 }
 
 func realDisk() disk {
@@ -53,40 +55,24 @@ func realDisk() disk {
 		sync:      (*os.File).Sync,
 		close:     (*os.File).Close,
 		rename:    rename,
-		exchange: func(a, b string) error {
-			return os.NewSyscallError("renameat2", unix.Renameat2(unix.AT_FDCWD, a, unix.AT_FDCWD, b, unix.RENAME_EXCHANGE))
-		},
-		syncDir: syncDir,
-		tmpfile: openTmpfile,
-		link:    linkOpen,
-		clone: func(dst, src *os.File) error {
-			return os.NewSyscallError("ficlone", unix.IoctlFileClone(int(dst.Fd()), int(src.Fd())))
-		},
-		flock:      flock,
-		filesystem: filesystem,
+		exchange:  exchange,
+		syncDir:   syncDir,
+		tmpfile:   openTmpfile,
+		link:      linkOpen,
+		clone:     clone,
+		flock:     flock,
+		remote:    remote,
 	}
-}
-
-// startWriteback is sync_file_range(2) with SYNC_FILE_RANGE_WRITE alone: it
-// promises nothing, and so is no error where it does not exist.
-func startWriteback(f *os.File, off, n int64) error {
-	err := unix.SyncFileRange(int(f.Fd()), off, n, unix.SYNC_FILE_RANGE_WRITE)
-	for _, none := range []error{unix.ENOSYS, unix.EINVAL, unix.ESPIPE, unix.EOPNOTSUPP, unix.EPERM} {
-		if errors.Is(err, none) {
-			return nil
-		}
-	}
-	return os.NewSyscallError("sync_file_range", err)
 }
 
 func rename(from, to string, replace bool) error {
 	if replace {
 		return os.Rename(from, to)
 	}
-	err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
-	// Filesystems without RENAME_NOREPLACE say EINVAL. A plain rename still
-	// spares a directory with anything in it, and replaces a file by its equal.
-	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) {
+	err := renameNew(from, to)
+	// Filesystems that cannot tell say so. A plain rename still spares a
+	// directory with anything in it, and replaces a file by its equal.
+	if errors.Is(err, errCannotTell) {
 		return os.Rename(from, to)
 	}
 	if err != nil {
@@ -94,6 +80,9 @@ func rename(from, to string, replace bool) error {
 	}
 	return nil
 }
+
+// errCannotTell: the filesystem has no rename that replaces nothing.
+var errCannotTell = errors.New("the filesystem cannot rename without replacing")
 
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
@@ -106,18 +95,6 @@ func syncDir(dir string) error {
 		return nil
 	}
 	return err
-}
-
-func openTmpfile(dir string) (*os.File, error) {
-	return os.OpenFile(dir, os.O_RDWR|unix.O_TMPFILE, 0o666)
-}
-
-func linkOpen(f *os.File, path string) error {
-	err := unix.Linkat(unix.AT_FDCWD, procPath(f), unix.AT_FDCWD, path, unix.AT_SYMLINK_FOLLOW)
-	if err != nil {
-		return &os.LinkError{Op: "linkat", Old: f.Name(), New: path, Err: err}
-	}
-	return nil
 }
 
 // makeDirs makes the directory at path with all its parents, as far as they

@@ -35,7 +35,7 @@ func TestWithoutLocks(t *testing.T) {
 func TestNetworkFilesystem(t *testing.T) {
 	for magic, name := range map[int64]string{unix.NFS_SUPER_MAGIC: "NFS", unix.SMB2_SUPER_MAGIC: "SMB"} {
 		d := quickDisk()
-		d.filesystem = func(string) (int64, error) { return magic, nil }
+		d.remote = func(string) (string, error) { return remotes[magic], nil }
 		s := openDisk(t, t.TempDir(), d)
 		if err := s.LocksHold(); !errors.Is(err, ErrNoLocks) || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
@@ -73,7 +73,7 @@ func checkUsable(t *testing.T, s *Store) {
 // not return, and the wait ends with its context all the same.
 func TestLockHangs(t *testing.T) {
 	d := quickDisk()
-	d.filesystem = func(string) (int64, error) { return unix.NFS_SUPER_MAGIC, nil }
+	d.remote = func(string) (string, error) { return "NFS", nil }
 	s := openDisk(t, t.TempDir(), d)
 	hangs, server := make(chan struct{}), make(chan struct{})
 	s.disk.flock = func(f *os.File, how int) error {

@@ -62,7 +62,7 @@ func mark(k kind, d digest.Digest, path string) {
 		}
 		at := time.Unix(info.ModTime().Unix(), int64(markOf(k, d, name, info)))
 		ts := unix.NsecToTimespec(at.UnixNano())
-		times := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, ts}
+		times := []unix.Timespec{omitTime, ts}
 		_ = unix.UtimesNanoAt(unix.AT_FDCWD, file, times, unix.AT_SYMLINK_NOFOLLOW)
 	}
 }

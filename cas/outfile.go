@@ -173,14 +173,6 @@ func removeIfStale(path string) {
 	}
 }
 
-func procPath(f *os.File) string { return fmt.Sprintf("/proc/self/fd/%d", f.Fd()) }
-
-// linkable says whether f can be given a name later, which needs /proc.
-func linkable(f *os.File) bool {
-	_, err := os.Stat(procPath(f))
-	return err == nil
-}
-
 // maxTries is how often a file is created anew because someone else is
 // removing the ones before.
 const maxTries = 10

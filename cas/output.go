@@ -26,8 +26,8 @@ import (
 // one that writes the same target removes.
 func WriteOutput(ctx context.Context, dst string, write func(w io.Writer) error) error {
 	d := realDisk()
-	err := d.output(ctx, dst, CopyOptions{}, func(out *os.File) error {
-		return write(&ctxWriter{ctx, out})
+	err := d.output(ctx, dst, CopyOptions{}, func(out *outFile) error {
+		return write(&ctxWriter{ctx, out.f})
 	})
 	if err != nil {
 		return fmt.Errorf("write %s: %w", dst, err)
@@ -36,7 +36,7 @@ func WriteOutput(ctx context.Context, dst string, write func(w io.Writer) error)
 }
 
 // output makes a file at dst and has fill write it.
-func (d *disk) output(ctx context.Context, dst string, opts CopyOptions, fill func(out *os.File) error) error {
+func (d *disk) output(ctx context.Context, dst string, opts CopyOptions, fill func(out *outFile) error) error {
 	err := d.fillOutput(ctx, dst, opts, fill)
 	if noSpace(err) {
 		return hint.With(fmt.Errorf("%w: %w", ErrNoSpace, err), "free space there, or choose a place on another filesystem")
@@ -60,7 +60,7 @@ func CheckOutput(dst string) error {
 	return nil
 }
 
-func (d *disk) fillOutput(ctx context.Context, dst string, opts CopyOptions, fill func(out *os.File) error) error {
+func (d *disk) fillOutput(ctx context.Context, dst string, opts CopyOptions, fill func(out *outFile) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -76,7 +76,7 @@ func (d *disk) fillOutput(ctx context.Context, dst string, opts CopyOptions, fil
 	if err := keepMode(out.f, target); err != nil {
 		return err
 	}
-	if err := fill(out.f); err != nil {
+	if err := fill(out); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {

@@ -129,7 +129,7 @@ func (s *Store) trade(temp, path string) (takeBack func() error, err error) {
 			break
 		}
 	}
-	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) {
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.ENOTSUP) {
 		return func() error { return nil }, s.disk.rename(temp, path, true)
 	}
 	return nil, err

@@ -11,7 +11,6 @@ import (
 
 	"github.com/opencontainers/go-digest"
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sys/unix"
 )
 
 // VerifyOptions say how [Store.Verify] works.
@@ -163,7 +162,7 @@ func (v *verification) note(p Problem, setAside func() error) error {
 
 // damage says whether err means that an object cannot be used as it is.
 func damage(err error) bool {
-	for _, bad := range []error{errBadContent, ErrCorrupt, ErrNotRegular, ErrTooLarge, unix.EIO, unix.EUCLEAN, unix.EBADMSG} {
+	for _, bad := range append([]error{errBadContent, ErrCorrupt, ErrNotRegular, ErrTooLarge}, badMedium...) {
 		if errors.Is(err, bad) {
 			return true
 		}
