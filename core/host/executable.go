@@ -51,6 +51,8 @@ func explainExec(path string, err error) error {
 			return fmt.Errorf("start %s: it is built for %s, and this is %s: %w", path, f.Machine, runtime.GOARCH, err)
 		}
 		return fmt.Errorf("start %s: it is neither a program for this machine nor a script that begins with #!: %w", path, err)
+	case errors.Is(err, unix.ESTALE): // macOS: keeper_darwin.go
+		return fmt.Errorf("start %s: %w", path, changed())
 	case errors.Is(err, unix.ETXTBSY):
 		return hint.With(fmt.Errorf("start %s: it is still being written: %w", path, err), "try again in a moment")
 	}

@@ -33,7 +33,7 @@ func identify(path string) (fileID, error) {
 
 func idOf(st *unix.Stat_t) fileID {
 	return fileID{
-		Dev: st.Dev, Ino: st.Ino, Size: st.Size,
+		Dev: device(st), Ino: st.Ino, Size: st.Size,
 		Mtime: st.Mtim.Nano(), Ctime: st.Ctim.Nano(),
 	}
 }

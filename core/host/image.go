@@ -72,10 +72,10 @@ func checkImage(path string, size int64, mediaType string) error {
 // copy of f until it executes, and whoever opened the image for writing then
 // would be told to try again.
 func checkClosed(f *os.File) error {
-	if _, err := unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_RDLCK); errors.Is(err, unix.EAGAIN) {
+	if err := setLease(f, unix.F_RDLCK); errors.Is(err, unix.EAGAIN) {
 		return errors.New("the image is still open for writing in another process")
 	}
-	_, _ = unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_UNLCK)
+	_ = setLease(f, unix.F_UNLCK)
 	return nil
 }
 
