@@ -62,6 +62,9 @@ func (e *Engine) ask(b *host.Builder, manifest digest.Digest, o BuildOptions) (*
 		p.Tools[t.Name] = t.Version
 	}
 	if b.Description.Input == sdk.InputDir {
+		if err := stage.Available(); err != nil {
+			return nil, err
+		}
 		p.Staging = stage.Revision
 	}
 	var err error

@@ -10,24 +10,6 @@ import (
 	"banger/sdk/tree"
 )
 
-// Capabilities say what faithful staging in some directory can do for this
-// process. They are part of the cache key of what depends on it, as JSON, so
-// the names of the fields stay as they are.
-type Capabilities struct {
-	UID           int    `json:"uid"` // effective
-	GID           int    `json:"gid"`
-	IDMap         string `json:"id_map,omitempty"` // what a user namespace maps: "FIRST+COUNT …/FIRST+COUNT …"
-	Chown         bool   `json:"chown"`            // owners and modes are kept
-	Mknod         bool   `json:"mknod"`            // devices
-	UserXattr     bool   `json:"user_xattr"`       // user.*, on files and directories
-	TrustedXattr  bool   `json:"trusted_xattr"`    // trusted.*
-	SecurityXattr bool   `json:"security_xattr"`   // security.*
-	FileCaps      bool   `json:"file_caps"`        // security.capability
-	ACL           bool   `json:"acl"`              // system.posix_acl_*
-	FullTimes     bool   `json:"full_times"`       // nanoseconds, and times past 2038
-	Label         string `json:"label,omitempty"`  // "NAME=VALUE" of xattrs that the host puts on every file
-}
-
 // Probe finds the capabilities of this process in dir, by trying them on a
 // file that it makes there and takes away again.
 func Probe(dir string) (Capabilities, error) {
