@@ -7,8 +7,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"banger/internal/need"
 )
 
@@ -76,10 +74,8 @@ func TestGCOfReadOnlyStore(t *testing.T) {
 
 // TestGCOnFullDisk: gc is what makes room there, if it is alone.
 func TestGCOnFullDisk(t *testing.T) {
-	need.Root(t)
 	dir := t.TempDir()
-	must(t, unix.Mount("tmpfs", dir, "tmpfs", 0, "size=4m,nr_inodes=200"))
-	t.Cleanup(func() { must(t, unix.Unmount(dir, unix.MNT_DETACH)) })
+	need.Tmpfs(t, dir, "size=4m,nr_inodes=200")
 	store := filepath.Join(dir, "store")
 	fillStore(t, store)
 	fillUp(t, dir)

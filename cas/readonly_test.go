@@ -73,12 +73,9 @@ func checkUnwritable(t *testing.T, dir string, want error) {
 }
 
 func TestReadOnlyMount(t *testing.T) {
-	need.Root(t)
 	dir := t.TempDir()
 	fillStore(t, dir)
-	must(t, unix.Mount(dir, dir, "", unix.MS_BIND, ""))
-	t.Cleanup(func() { must(t, unix.Unmount(dir, unix.MNT_DETACH)) })
-	must(t, unix.Mount("", dir, "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY, ""))
+	need.ReadOnly(t, dir)
 	checkUnwritable(t, dir, ErrReadOnly)
 	if _, err := Open(t.Context(), filepath.Join(dir, "new")); !errors.Is(err, ErrReadOnly) {
 		t.Errorf("new store: %v", err)
@@ -136,10 +133,8 @@ func TestUmask077(t *testing.T) {
 
 // TestFullDisk fills a small filesystem to the last byte, and frees it again.
 func TestFullDisk(t *testing.T) {
-	need.Root(t)
 	dir := t.TempDir()
-	must(t, unix.Mount("tmpfs", dir, "tmpfs", 0, "size=4m,nr_inodes=200"))
-	t.Cleanup(func() { must(t, unix.Unmount(dir, unix.MNT_DETACH)) })
+	need.Tmpfs(t, dir, "size=4m,nr_inodes=200")
 	store := filepath.Join(dir, "store")
 	fillStore(t, store)
 	s := openTest(t, store)
@@ -179,10 +174,8 @@ func fillUp(t *testing.T, dir string) {
 }
 
 func TestCopyOutToFullDisk(t *testing.T) {
-	need.Root(t)
 	dir := t.TempDir()
-	must(t, unix.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"))
-	t.Cleanup(func() { must(t, unix.Unmount(dir, unix.MNT_DETACH)) })
+	need.Tmpfs(t, dir, "size=1m")
 	s := openTest(t, t.TempDir())
 	a := putArtifact(t, s, func(f *os.File) error {
 		_, err := f.Write(bytes.Repeat([]byte("x"), 2<<20))

@@ -11,8 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"banger/cas"
 	"banger/core/source"
 	"banger/internal/need"
@@ -36,20 +34,6 @@ func packed(t *testing.T, im Image) Image {
 	return im
 }
 
-// remount makes dir read-only until the test ends.
-func remount(t *testing.T, dir string) {
-	t.Helper()
-	need.Root(t)
-	err := errors.Join(
-		unix.Mount(dir, dir, "", unix.MS_BIND, ""),
-		unix.Mount("", dir, "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY, ""),
-	)
-	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // TestReadOnlyStore: what the store has can be had of it, from every kind of
 // source, and everything else says why not.
 func TestReadOnlyStore(t *testing.T) {
@@ -65,7 +49,7 @@ func TestReadOnlyStore(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	remount(t, e.Store.Dir())
+	need.ReadOnly(t, e.Store.Dir())
 	s, err := cas.Open(t.Context(), e.Store.Dir())
 	if err != nil {
 		t.Fatal(err)
@@ -104,12 +88,8 @@ func TestReadOnlyStore(t *testing.T) {
 // TestSpoolOnFullDisk fills the store's disk with the copy of an archive: it is
 // the store that has no space left.
 func TestSpoolOnFullDisk(t *testing.T) {
-	need.Root(t)
 	dir := t.TempDir()
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=256k"); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
+	need.Tmpfs(t, dir, "size=256k")
 	s, err := cas.Open(t.Context(), filepath.Join(dir, "store"))
 	if err != nil {
 		t.Fatal(err)

@@ -42,14 +42,7 @@ func TestOverlayAgreesOnRandomImages(t *testing.T) {
 			}
 			merged := filepath.Join(dir, "merged")
 			mkdir(t, merged)
-			if err := unix.Mount("overlay", merged, "overlay", unix.MS_RDONLY, "lowerdir="+strings.Join(lower, ":")); err != nil {
-				t.Fatalf("mount overlay: %v", err)
-			}
-			t.Cleanup(func() {
-				if err := unix.Unmount(merged, unix.MNT_DETACH); err != nil {
-					t.Error(err)
-				}
-			})
+			need.Mount(t, merged, "-t", "overlay", "-o", "ro,lowerdir="+strings.Join(lower, ":"), "overlay")
 			compare(t, mustFlatten(t, d.tars()...), merged, fstree.Options{SkipXattr: fstree.HostXattr})
 		})
 	}

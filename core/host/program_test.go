@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"banger/internal/hint"
 	"banger/internal/need"
 )
@@ -90,12 +88,8 @@ func TestBusyFile(t *testing.T) {
 
 func TestNoexecMount(t *testing.T) {
 	t.Parallel()
-	need.Root(t)
 	dir := t.TempDir()
-	if err := unix.Mount("tmpfs", dir, "tmpfs", unix.MS_NOEXEC, "size=1m,mode=0755"); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = unix.Unmount(dir, 0) })
+	need.Tmpfs(t, dir, "size=1m,mode=0755,noexec")
 	h := newHost(Config{Dirs: []string{dir}, TempDir: t.TempDir()})
 	play(t, filepath.Join(dir, Prefix+"talks"), "talks")
 	_, err := h.Find(t.Context(), "talks")

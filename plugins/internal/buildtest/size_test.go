@@ -299,12 +299,8 @@ func TestTooSmall(t *testing.T) {
 
 // TestDiskFull: the host's disk being full is told as that.
 func TestDiskFull(t *testing.T) {
-	need.Root(t)
 	dir := t.TempDir()
-	if err := unix.Mount("none", dir, "tmpfs", 0, "size=20m"); err != nil {
-		t.Fatal(err)
-	}
-	defer unix.Unmount(dir, 0)
+	need.Tmpfs(t, dir, "size=20m")
 	b := newTree(t)
 	dense(b)
 	want, packs := b.Tree()
