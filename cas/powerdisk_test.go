@@ -143,7 +143,7 @@ func (p *powerDisk) nodeOf(f *os.File) *node {
 	ino := info.Sys().(*syscall.Stat_t).Ino
 	if p.nodes[ino] == nil {
 		p.nodes[ino] = &node{path: f.Name(), f: f, dir: info.IsDir(), entries: map[string][]*node{}}
-		if again, err := os.Open(procPath(f)); err == nil { // f may be closed by its owner
+		if again, err := reopen(f); err == nil { // f may be closed by its owner
 			p.nodes[ino].f = again
 		}
 	}

@@ -159,7 +159,7 @@ func TestKeeperKilled(t *testing.T) {
 	go func() {
 		pid := tells(rec, 1)[0]
 		pids <- pid
-		if parent, ok := parentOf(strconv.Itoa(pid)); ok && parent > 1 {
+		if parent := processParents()[pid]; parent > 1 {
 			if p, err := os.FindProcess(parent); err == nil {
 				_ = p.Kill()
 			}

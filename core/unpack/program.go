@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/gzip"
-	"golang.org/x/sys/unix"
 )
 
 const (
@@ -22,9 +21,6 @@ const (
 	programMin = 4 << 20
 	// gzipTrailer is CRC32 and ISIZE at the end of a member: RFC 1952 section 2.3.1.
 	gzipTrailer = 8
-	// pipeSize is the room in the pipes from and to the program, in bytes: what
-	// an ordinary user may have (/proc/sys/fs/pipe-max-size).
-	pipeSize = 1 << 20
 )
 
 // errProgram says that a program did not do what it was started for, or did
@@ -59,7 +55,7 @@ func startProgram(ctx context.Context, command []string, in io.Reader) (*program
 	}
 	for _, end := range []any{stdin, p.out} {
 		if f, ok := end.(*os.File); ok {
-			_, _ = unix.FcntlInt(f.Fd(), unix.F_SETPIPE_SZ, pipeSize) // the usual size does, too
+			widen(f)
 		}
 	}
 	if err := p.cmd.Start(); err != nil {

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Command init is the whole userland of the demo image: it runs as process 1,
 // says what it sees of its root filesystem, and then offers a few commands on
 // the console. With "banger.poweroff" or "banger.reboot" on the kernel's

@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -125,7 +124,7 @@ func (l *lister) entry(d *os.File, name, path string) error {
 
 // addInode fills in what all names of an inode share and notes the name.
 func (l *lister) addInode(d *os.File, name string, st *unix.Stat_t, r *Record) (err error) {
-	id := inode{st.Dev, st.Ino}
+	id := inode{uint64(st.Dev), st.Ino} //nolint:unconvert // macOS has 32 bits
 	known := l.inodes[id]
 	switch {
 	case r.Type == tree.Symlink:
@@ -172,14 +171,9 @@ func openAt(d *os.File, name string, flags int) (*os.File, error) {
 	return os.NewFile(uintptr(fd), name), nil
 }
 
-// procPath is a short path to name in d, for calls that have no *at form.
-func procPath(d *os.File, name string) string {
-	return "/proc/self/fd/" + strconv.Itoa(int(d.Fd())) + "/" + name
-}
-
 // fill sets what a stat tells and reports whether a tree knows the type.
 func (r *Record) fill(st *unix.Stat_t) bool {
-	r.Mode, r.UID, r.GID = st.Mode&0o7777, st.Uid, st.Gid
+	r.Mode, r.UID, r.GID = uint32(st.Mode)&0o7777, st.Uid, st.Gid //nolint:unconvert // macOS has 16 bits
 	r.MTime = tree.Time{Sec: st.Mtim.Sec, Nsec: uint32(st.Mtim.Nsec)}
 	switch st.Mode & unix.S_IFMT {
 	case unix.S_IFREG:
@@ -195,7 +189,8 @@ func (r *Record) fill(st *unix.Stat_t) bool {
 		if st.Mode&unix.S_IFMT == unix.S_IFBLK {
 			r.Type = tree.BlockDevice
 		}
-		r.Major, r.Minor = unix.Major(st.Rdev), unix.Minor(st.Rdev)
+		rdev := uint64(st.Rdev) //nolint:unconvert // macOS has 32 bits
+		r.Major, r.Minor = unix.Major(rdev), unix.Minor(rdev)
 	}
 	return r.Type != 0
 }

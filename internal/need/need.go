@@ -66,17 +66,6 @@ func File(t testing.TB, path, how string) string {
 	return path
 }
 
-// UserNamespaces needs user_namespaces(7), which some hosts, and every chroot,
-// refuse.
-func UserNamespaces(t testing.TB) {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), Tool(t, "true", "coreutils"))
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER}
-	if err := cmd.Run(); err != nil {
-		missing(t, "needs user namespaces, which this machine refuses: %v", err)
-	}
-}
-
 // AsNobody makes cmd run as an ordinary user when the test itself is root,
 // and changes nothing otherwise.
 func AsNobody(cmd *exec.Cmd) {

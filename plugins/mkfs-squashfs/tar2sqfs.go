@@ -11,9 +11,9 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
+	"banger/plugins/internal/child"
 	"banger/sdk"
 	"banger/sdk/tree"
 	"banger/sdk/treetar"
@@ -63,7 +63,7 @@ func pack(ctx context.Context, req *sdk.Request, t *tree.Tree) error {
 	defer runtime.UnlockOSThread()
 	cmd := exec.CommandContext(ctx, path, arguments(req)...)
 	cmd.Env, cmd.Dir, cmd.WaitDelay = environment, req.Scratch, grace
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	child.DieWithParent(cmd)
 	var printed bytes.Buffer
 	cmd.Stdout = &bounded{to: &printed}
 	cmd.Stderr = cmd.Stdout

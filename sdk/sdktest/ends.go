@@ -10,8 +10,6 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // equalBytes builds twice, in different directories and at different times.
@@ -138,12 +136,12 @@ func diskFull(ctx context.Context, k *kit) error {
 		return err
 	}
 	dir := filepath.Dir(j.req.Output)
-	if err := unix.Mount("tmpfs", dir, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, fmt.Sprintf("size=%d,mode=0700", tinyDisk)); err != nil {
-		return skip{"a small filesystem can be mounted by root only", true}
+	if err := mountTiny(dir); err != nil {
+		return skip{"a small filesystem can be mounted by root only, on Linux", true}
 	}
 	err = k.run(ctx, j)
 	size, sizeErr := content(j.req.Output)
-	err = errors.Join(err, unix.Unmount(dir, unix.MNT_DETACH))
+	err = errors.Join(err, unmountTiny(dir))
 	switch {
 	case err == nil && sizeErr == nil && size >= tinyDisk/2:
 		return fmt.Errorf("it reported success, and has written %d bytes of a tree with %d to a full disk", size, largeSize)

@@ -139,7 +139,7 @@ func TestErofsLinks(t *testing.T) {
 	got := build(t, job{builder: "erofs", dir: memoryDir(t), tree: want, packs: packs})
 	dir := ext4test.Mount(t, got.image)
 	var st, root unix.Stat_t
-	if err := errors.Join(unix.Stat(dir+"/l7", &st), unix.Stat(dir, &root)); err != nil || st.Nlink != names+1 || root.Nlink != 2 || len(got.losses) > 0 {
+	if err := errors.Join(unix.Stat(dir+"/l7", &st), unix.Stat(dir, &root)); err != nil || int(st.Nlink) != names+1 || root.Nlink != 2 || len(got.losses) > 0 {
 		t.Errorf("%v: %d and %d links, %d losses", err, st.Nlink, root.Nlink, len(got.losses))
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"banger/plugins/internal/child"
 )
 
 // maxOutput bounds what is kept of the beginning of each stream of a program,
@@ -54,7 +56,7 @@ func run(ctx context.Context, c command) (output, error) {
 	cmd := exec.CommandContext(ctx, c.path, c.args...)
 	cmd.Dir = c.dir
 	cmd.Env = append([]string{"LC_ALL=C", "TZ=UTC", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "E2FSPROGS_FAKE_TIME=" + clock}, c.env...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	child.DieWithParent(cmd)
 	cmd.WaitDelay = grace
 	cmd.Stderr = &stderr
 	if !c.discard {
