@@ -30,7 +30,7 @@ func buildCommand() *cli.Command {
 // buildFlags are those of commands that build, or say what building would do.
 func buildFlags() []cli.Flag {
 	return append(append(imageFlags(), pluginFlags()...),
-		&cli.StringFlag{Name: "builder", Aliases: []string{"b"}, EnvVars: env("builder"), Value: "e2fs", Usage: "`NAME` of the builder; see banger builders"},
+		&cli.StringFlag{Name: "builder", Aliases: []string{"b"}, EnvVars: env("builder"), Value: defaultBuilder, Usage: "`NAME` of the builder, by default e2fs, and ext4 on macOS; see banger builders"},
 		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, EnvVars: env("output"), Usage: "`FILE` for the image; without it the image stays in the store"},
 		&cli.StringFlag{Name: "size", EnvVars: env("size"), Value: "auto", Usage: "`SIZE` of the image, or auto"},
 		&cli.StringFlag{Name: "free", EnvVars: env("free"), Value: fmt.Sprintf("%d%%", core.DefaultFreePercent), Usage: "room left after the content, as SIZE or PERCENT% of the content"},

@@ -17,10 +17,14 @@ import (
 
 	"banger/cas"
 	"banger/core/host"
+	"banger/core/stage"
 	mkfse2fs "banger/plugins/mkfs-e2fs"
 )
 
 func checkTools(ctx context.Context, _ *cli.Context) []check {
+	if err := stage.Available(); err != nil {
+		return []check{{Name: "tools", State: pass, Found: "the ext4 builder needs none; e2fs and debugfs need Linux"}}
+	}
 	var all []check
 	for _, f := range mkfse2fs.Check(ctx) {
 		k := check{Name: f.Name, State: pass, Found: f.Version + ", " + f.Path}
@@ -82,7 +86,7 @@ func roomOf(dir string) check {
 	if err := unix.Statfs(dir, &st); err != nil {
 		return failed("room", err, errStore)
 	}
-	free := int64(st.Bavail) * st.Bsize
+	free := int64(st.Bavail) * int64(st.Bsize) //nolint:unconvert // macOS has 32 bits
 	k := check{Name: "room", State: pass, Found: bytesText(free) + " free for the store"}
 	if free < wantedRoom {
 		k.State, k.Fix = warn, "free some space, or put the store on another filesystem with --store or BANGER_STORE"
@@ -92,7 +96,11 @@ func roomOf(dir string) check {
 
 func checkUser(context.Context, *cli.Context) []check {
 	k := check{Name: "user", State: pass, Found: "root"}
-	if uid := os.Geteuid(); uid != 0 {
+	switch uid := os.Geteuid(); {
+	case uid == 0:
+	case stage.Available() != nil:
+		k.Found = fmt.Sprintf("uid %d: the ext4 builder needs no root", uid)
+	default:
 		k.State, k.Found = warn, fmt.Sprintf("uid %d: the e2fs builder cannot keep owners, devices and privileged xattrs", uid)
 		k.Fix = `use --builder debugfs, which needs no root for any of it`
 	}

@@ -153,9 +153,6 @@ func limitsOf(c *cli.Context) (unpack.Limits, error) {
 	return l, nil
 }
 
-// selfPath is this program's file even after another version took its place.
-const selfPath = "/proc/self/exe"
-
 // newHost makes a host that finds builders in the plugin directories, then
 // among the bundled ones.
 func newHost(c *cli.Context, describe host.Cache) (*host.Host, error) {
@@ -173,15 +170,19 @@ func hostConfig(c *cli.Context) (host.Config, error) {
 	if err != nil {
 		return host.Config{}, err
 	}
+	self, err := selfPath()
+	if err != nil {
+		return host.Config{}, err
+	}
 	bundled := make(map[string]host.Bundled)
 	for name := range bundledBuilders {
-		bundled[name] = host.Bundled{Path: selfPath, Args: []string{serveName, name}}
+		bundled[name] = host.Bundled{Path: self, Args: []string{serveName, name}}
 	}
 	return host.Config{
 		Dirs:     pluginDirs(c),
 		Bundled:  bundled,
 		Lock:     lock,
-		Keeper:   host.Command{Path: selfPath, Args: []string{keepName}},
+		Keeper:   host.Command{Path: self, Args: []string{keepName}},
 		ToolPath: toolPath(),
 		TempDir:  os.TempDir(),
 	}, nil
