@@ -197,5 +197,9 @@ func valueText(s string) string {
 	if len(s) > most {
 		return fmt.Sprintf("%q… (%d bytes)", s[:most], len(s))
 	}
-	return strings.Trim(strconv.Quote(s), `"`)
+	if _, err := strconv.Unquote(s); err == nil { // the value of an xattr
+		return s
+	}
+	quoted := strconv.Quote(s)
+	return quoted[1 : len(quoted)-1]
 }
