@@ -23,11 +23,7 @@ func newMeter(t *tree.Tree, report func(done, total int64)) *meter {
 	if report == nil {
 		return nil
 	}
-	m := &meter{report: report}
-	for i := range t.Entries {
-		m.total += t.Entries[i].DataSize()
-	}
-	return m
+	return &meter{report: report, total: t.Usage(1).Data}
 }
 
 func (m *meter) add(n int64) {

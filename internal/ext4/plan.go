@@ -261,9 +261,9 @@ func (p *Plan) allocateFiles(a *allocator) {
 			continue
 		}
 		n.firstRun = int32(len(p.runs))
-		dataBlocks(&p.tree.Entries[n.entry], func(first, end int64) {
-			p.runs = a.take(p.runs, first, end-first)
-		})
+		for first, count := range p.tree.Entries[n.entry].BlockRuns(BlockSize) {
+			p.runs = a.take(p.runs, first, count)
+		}
 		n.runs = int32(len(p.runs)) - n.firstRun
 	}
 	for i := range p.inodes {
@@ -296,22 +296,3 @@ func (d *Draft) isDir(n *inode) bool {
 func (p *Plan) runsOf(n *inode) []run { return p.runs[n.firstRun:][:n.runs] }
 
 func (p *Plan) nodesOf(n *inode) []uint32 { return p.nodes[n.firstNode:][:n.nodes] }
-
-// dataBlocks calls do for each of the longest ranges of blocks that hold data
-// of e.
-func dataBlocks(e *tree.Entry, do func(first, end int64)) {
-	var first, end int64
-	for _, x := range e.Extents {
-		from, to := x.Offset/BlockSize, ceilDiv(x.Offset+x.Length, BlockSize)
-		if from > end {
-			if end > first {
-				do(first, end)
-			}
-			first = from
-		}
-		end = to
-	}
-	if end > first {
-		do(first, end)
-	}
-}

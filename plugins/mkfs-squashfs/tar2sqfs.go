@@ -82,7 +82,7 @@ func pack(ctx context.Context, req *sdk.Request, t *tree.Tree) error {
 }
 
 func write(ctx context.Context, req *sdk.Request, to io.WriteCloser, t *tree.Tree) error {
-	return errors.Join(treetar.Write(ctx, &meter{w: to, req: req, total: total(t)}, t, req.Packs()), to.Close())
+	return errors.Join(treetar.Write(ctx, &meter{w: to, req: req, total: t.Usage(1).Data}, t, req.Packs()), to.Close())
 }
 
 func arguments(req *sdk.Request) []string {
@@ -134,12 +134,4 @@ func (m *meter) Write(p []byte) (int, error) {
 	m.done += int64(n)
 	m.req.Progress(sdk.Progress{Phase: "packing", Done: min(m.done, m.total), Total: m.total, Unit: "bytes"})
 	return n, err
-}
-
-func total(t *tree.Tree) int64 {
-	var n int64
-	for i := range t.Entries {
-		n += t.Entries[i].DataSize()
-	}
-	return n
 }

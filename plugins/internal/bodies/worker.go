@@ -124,11 +124,7 @@ type meter struct {
 }
 
 func newMeter(req *sdk.Request, t *tree.Tree) *meter {
-	m := &meter{req: req}
-	for i := range t.Entries {
-		m.total += t.Entries[i].DataSize()
-	}
-	return m
+	return &meter{req: req, total: t.Usage(1).Data}
 }
 
 func (m *meter) add(n int64) {

@@ -75,26 +75,16 @@ func (m *measurer) entry(t *tree.Tree, e *tree.Entry) {
 	}
 }
 
+// longest is how many blocks an extent has at most.
+const longest = 32768
+
 // fileBlocks returns the blocks that hold e's data, and in how many extents
-// at least: runs between holes, none longer than 32768 blocks.
+// at least: runs between holes, none longer than an extent.
 func fileBlocks(e *tree.Entry) (blocks, extents int64) {
-	const longest = 32768
-	end := int64(-1) // the block after the last one counted
-	run := int64(0)  // blocks of the run that ends there
-	closeRun := func() int64 { return (run + longest - 1) / longest }
-	for _, x := range e.Extents {
-		first, last := x.Offset/ext4.BlockSize, (x.Offset+x.Length-1)/ext4.BlockSize
-		if first > end {
-			extents += closeRun()
-			run = 0
-		} else {
-			first = max(first, end)
-		}
-		if n := last + 1 - first; n > 0 {
-			blocks, run, end = blocks+n, run+n, last+1
-		}
+	for _, n := range e.BlockRuns(blockSize) {
+		blocks, extents = blocks+n, extents+ceilDiv(n, longest)
 	}
-	return blocks, extents + closeRun()
+	return blocks, extents
 }
 
 // extentNodes returns the blocks of an extent tree. Four extents are in the
