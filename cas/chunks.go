@@ -1,7 +1,6 @@
 package cas
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -11,6 +10,8 @@ import (
 	"runtime"
 
 	"golang.org/x/sync/errgroup"
+
+	"banger/internal/zeros"
 )
 
 // hashStep is how many bytes are hashed at a time: they stay in a core's cache.
@@ -81,7 +82,7 @@ func hashChunk(ctx context.Context, f *os.File, off, n int64, buf []byte) (*stri
 		if _, err := io.ReadFull(r, part); err != nil {
 			return nil, fmt.Errorf("read chunk at %d: %w", off, err)
 		}
-		zero = zero && isZero(part)
+		zero = zero && zeros.Only(part)
 		_, _ = sum.Write(part) // a hash never fails
 		n -= int64(len(part))
 	}
@@ -90,9 +91,4 @@ func hashChunk(ctx context.Context, f *os.File, off, n int64, buf []byte) (*stri
 	}
 	text := hex.EncodeToString(sum.Sum(nil))
 	return &text, nil
-}
-
-// isZero says whether p holds only zeros: then each byte is like the next.
-func isZero(p []byte) bool {
-	return len(p) == 0 || p[0] == 0 && bytes.Equal(p[1:], p[:len(p)-1])
 }

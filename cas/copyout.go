@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+
+	"banger/internal/zeros"
 )
 
 // CopyOptions say how [Store.CopyOut] copies.
@@ -86,7 +88,7 @@ func (d *disk) copyExtent(ctx context.Context, dst, src *os.File, e extent, buf 
 		if _, err := src.ReadAt(buf, at); err != nil {
 			return err
 		}
-		if isZero(buf) {
+		if zeros.Only(buf) {
 			continue
 		}
 		if _, err := d.writeAt(dst, buf, at); err != nil {
