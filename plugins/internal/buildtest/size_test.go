@@ -290,7 +290,7 @@ func TestTooSmall(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			need.Tool(t, "mkfs.ext4", "e2fsprogs")
 			_, err := run(t.Context(), job{builder: "e2fs", dir: t.TempDir(), tree: want, packs: packs, size: c.size})
-			if !errors.Is(err, ext4size.ErrSize) || !strings.Contains(err.Error(), c.text) || hint.Of(err) == "" {
+			if !errors.Is(err, sdk.ErrSize) || !strings.Contains(err.Error(), c.text) || hint.Of(err) == "" {
 				t.Errorf("error %v, hint %q", err, hint.Of(err))
 			}
 		})

@@ -196,15 +196,15 @@ func TestRefused(t *testing.T) {
 		"inodes":       {root(file("f", 0)), sdk.SizePlan{Inodes: 11}, "11 inodes are asked for and the tree needs 12"},
 		"inode tables": {root(), sdk.SizePlan{Bytes: 64 * m, Inodes: 1 << 20}, "the tree needs "},
 		"negative":     {root(), sdk.SizePlan{FreePercent: -1}, "negative"},
-		"huge":         {root(), sdk.SizePlan{Bytes: math.MaxInt64}, "below 16 TiB"},
-		"huge room":    {root(), sdk.SizePlan{FreeBytes: math.MaxInt64}, "below 16 TiB"},
-		"huge percent": {content, sdk.SizePlan{FreePercent: math.MaxInt64}, "below 16 TiB"},
-		"huge inodes":  {root(), sdk.SizePlan{Inodes: math.MaxInt64}, "2^32 inodes"},
-		"huge content": {root(file("f", math.MaxInt64, extent(0, math.MaxInt64))), sdk.SizePlan{}, "below 16 TiB"},
+		"huge":         {root(), sdk.SizePlan{Bytes: math.MaxInt64}, "an image is below 16T"},
+		"huge room":    {root(), sdk.SizePlan{FreeBytes: math.MaxInt64}, "an image is below 16T"},
+		"huge percent": {content, sdk.SizePlan{FreePercent: math.MaxInt64}, "an image is below 16T"},
+		"huge inodes":  {root(), sdk.SizePlan{Inodes: math.MaxInt64}, "it has fewer than 4294967296"},
+		"huge content": {root(file("f", math.MaxInt64, extent(0, math.MaxInt64))), sdk.SizePlan{}, "an image is below 16T"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := New(c.tree, c.want)
-			if !errors.Is(err, ErrSize) || !strings.Contains(err.Error(), c.text) {
+			if !errors.Is(err, sdk.ErrSize) || !strings.Contains(err.Error(), c.text) {
 				t.Fatalf("got %v", err)
 			}
 			if strings.Contains(err.Error(), "asked for") && hint.Of(err) == "" {

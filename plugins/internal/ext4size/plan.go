@@ -8,10 +8,6 @@
 package ext4size
 
 import (
-	"errors"
-	"fmt"
-
-	"banger/internal/hint"
 	"banger/sdk"
 	"banger/sdk/tree"
 )
@@ -19,9 +15,8 @@ import (
 // MinBytes is the smallest image that is made.
 const MinBytes = 64 << 20
 
-// ErrSize is wrapped by the error about a size or a number of inodes that the
-// user asked for and that cannot be.
-var ErrSize = errors.New("size does not fit")
+// format is what errors call the images.
+const format = "ext4"
 
 // Plan is the shape of an image.
 type Plan struct {
@@ -54,49 +49,37 @@ func New(t *tree.Tree, want sdk.SizePlan) (Plan, error) { return mke2fs.Plan(Mea
 // for each 32768 inodes, though most of them may be a hole. An exact size
 // that is not a multiple of 4096 is rounded up to one.
 //
-// Errors wrap ErrSize, say what would be enough, and have a hint.
+// Errors wrap sdk.ErrSize, say what would be enough, and have a hint.
 func (f Filesystem) Plan(c Content, want sdk.SizePlan) (Plan, error) {
-	p := planner{Filesystem: f, content: c, want: want}
-	switch {
-	case want.Bytes < 0 || want.FreeBytes < 0 || want.FreePercent < 0 || want.Inodes < 0:
-		return Plan{}, fmt.Errorf("plan ext4: %w: a negative size", ErrSize)
-	case max(want.Inodes, p.content.Inodes) >= maxBlocks:
-		return Plan{}, fmt.Errorf("plan ext4: %w: ext4 has fewer than 2^32 inodes", ErrSize)
-	case want.Inodes > 0 && want.Inodes < p.content.Inodes:
-		err := fmt.Errorf("plan ext4: %w: %d inodes are asked for and the tree needs %d", ErrSize, want.Inodes, p.content.Inodes)
-		return Plan{}, hint.With(err, fmt.Sprintf("ask for at least %d inodes, or for none", p.content.Inodes))
-	case want.Bytes > 0:
-		return p.exact()
-	}
-	return p.auto()
-}
-
-type planner struct {
-	Filesystem
-	content Content
-	want    sdk.SizePlan
-}
-
-func (p *planner) auto() (Plan, error) {
-	if p.content.Blocks >= maxBlocks || p.want.FreePercent >= maxBlocks {
-		return Plan{}, tooLarge()
-	}
-	free := ceilDiv(p.want.FreeBytes, blockSize)
-	if free == 0 {
-		free = ceilDiv(p.content.Blocks*int64(p.want.FreePercent), 100)
-	}
-	if free < 0 || free >= maxBlocks {
-		return Plan{}, tooLarge()
-	}
-	inodes := p.want.Inodes
-	if inodes == 0 {
-		inodes = p.content.Inodes + max(headroom(p.content.Inodes), free*blockSize/bytesPerInode)
-	}
-	blocks, err := p.smallest(inodes, free)
+	size, err := f.sizing(c).Plan(want)
 	if err != nil {
 		return Plan{}, err
 	}
-	return p.plan(blocks, inodes, free, true), nil
+	blocks, free := size.Bytes/blockSize, size.Free/blockSize
+	if free > 0 {
+		free += kernelReserve(blocks) + f.reserved(blocks)
+	}
+	p := Plan{Auto: size.Auto, FreeBlocks: free, Content: c, filesystem: f}
+	p.shape(size)
+	return p, nil
+}
+
+// sizing is what decides on the size of an image for c.
+func (f Filesystem) sizing(c Content) *sdk.Sizing {
+	return &sdk.Sizing{
+		Format: format, Content: c.Blocks * blockSize, Inodes: c.Inodes,
+		MinBytes: MinBytes, MaxBytes: maxBlocks * blockSize, MaxInodes: maxBlocks, Block: blockSize, Step: mib,
+		Missing: func(bytes, inodes, free int64) int64 {
+			return f.missing(c, bytes/blockSize, inodes, free/blockSize) * blockSize
+		},
+		InodeCounts: func(bytes, free int64) []int64 {
+			room := c.Inodes + headroom(c.Inodes)
+			if bytes == 0 {
+				return []int64{max(room, c.Inodes+free/bytesPerInode)}
+			}
+			return []int64{max(room, bytes/bytesPerInode), room, c.Inodes}
+		},
+	}
 }
 
 // bytesPerInode is mke2fs's default inode_ratio.
@@ -104,62 +87,20 @@ const bytesPerInode = 16384
 
 func headroom(inodes int64) int64 { return max(2048, inodes/4) }
 
-func (p *planner) exact() (Plan, error) {
-	if p.want.Bytes < MinBytes {
-		err := fmt.Errorf("plan ext4: %w: ext4 size %d below minimum %d", ErrSize, p.want.Bytes, MinBytes)
-		return Plan{}, hint.With(err, "ask for at least 64M, or leave the size to banger")
+// missing returns how many blocks a filesystem lacks to hold the content and
+// free blocks more.
+func (f Filesystem) missing(c Content, blocks, inodes, free int64) int64 {
+	if least := (ceilDiv(inodes, maxGroupInodes) - 1) * groupBlocks; blocks < least {
+		return least - blocks
 	}
-	blocks := ceilDiv(p.want.Bytes, blockSize)
-	if blocks >= maxBlocks {
-		return Plan{}, tooLarge()
-	}
-	tries := []int64{p.want.Inodes}
-	if p.want.Inodes == 0 {
-		n := p.content.Inodes
-		tries = []int64{max(n+headroom(n), p.want.Bytes/bytesPerInode), n + headroom(n), n}
-	}
-	for _, inodes := range tries {
-		if p.fits(blocks, inodes, 0) {
-			return p.plan(blocks, inodes, 0, false), nil
-		}
-	}
-	least, err := p.smallest(tries[len(tries)-1], 0)
-	if err != nil {
-		return Plan{}, err
-	}
-	err = fmt.Errorf("plan ext4: %w: %d bytes are asked for and the tree needs %d", ErrSize, p.want.Bytes, least*blockSize)
-	return Plan{}, hint.With(err, fmt.Sprintf("ask for a size of at least %dM, or leave it to banger", least*blockSize/mib))
-}
-
-// smallest returns the least blocks, in whole MiB and not below MinBytes,
-// that hold the content and free blocks more.
-func (p *planner) smallest(inodes, free int64) (int64, error) {
-	const step = mib / blockSize
-	groups := ceilDiv(inodes, maxGroupInodes)
-	blocks := max(MinBytes/blockSize, ceilDiv(p.content.Blocks+free, step)*step, (groups-1)*groupBlocks)
-	for !p.fits(blocks, inodes, free) {
-		if blocks >= maxBlocks {
-			return 0, tooLarge()
-		}
-		l := p.layout(blocks, inodes)
-		missing := p.needed(blocks, free) + l.overhead - l.blocks
-		blocks += ceilDiv(max(missing, 1), step) * step
-	}
-	return blocks, nil
-}
-
-// fits reports whether a filesystem of blocks and inodes holds the content
-// and free blocks more.
-func (p *planner) fits(blocks, inodes, free int64) bool {
-	l := p.layout(blocks, inodes)
-	return l.ok && l.blocks-l.overhead >= p.needed(blocks, free)
-}
-
-// needed returns the blocks that the content and free blocks more take.
-func (p *planner) needed(blocks, free int64) int64 {
-	n := p.content.Blocks + slack(blocks) + p.reserved(blocks) + free
+	needed := c.Blocks + slack(blocks) + f.reserved(blocks) + free
 	if free > 0 {
-		n += kernelReserve(blocks)
+		needed += kernelReserve(blocks)
+	}
+	l := f.layout(blocks, inodes)
+	n := needed + l.overhead - l.blocks
+	if !l.ok {
+		return max(n, 1)
 	}
 	return n
 }
@@ -172,31 +113,19 @@ func kernelReserve(blocks int64) int64 { return min(blocks/50, 4096) }
 // slack is room for what the plan cannot foresee.
 func slack(blocks int64) int64 { return 64 + blocks/2000 }
 
-func (p *planner) plan(blocks, inodes, free int64, auto bool) Plan {
-	if free > 0 {
-		free += kernelReserve(blocks) + p.reserved(blocks)
-	}
-	l := p.layout(blocks, inodes)
-	return Plan{
-		Bytes: blocks * blockSize, Inodes: inodes, Journal: p.journal(l.blocks), Reserved: p.reserved(l.blocks),
-		Auto: auto, FreeBlocks: free, Overhead: l.overhead + blocks - l.blocks, Content: p.content, filesystem: p.Filesystem,
-	}
-}
-
-func tooLarge() error {
-	return fmt.Errorf("plan ext4: %w: banger makes images below 16 TiB", ErrSize)
+// shape gives p a size.
+func (p *Plan) shape(size sdk.ImageSize) {
+	blocks := size.Bytes / blockSize
+	l := p.filesystem.layout(blocks, size.Inodes)
+	p.Bytes, p.Inodes = size.Bytes, size.Inodes
+	p.Journal, p.Reserved = p.filesystem.journal(l.blocks), p.filesystem.reserved(l.blocks)
+	p.Overhead = l.overhead + blocks - l.blocks
 }
 
 // Larger returns a plan for the same content after p has turned out to be
-// missing blocks (0 when it is not known how many): an eighth and 16 MiB
-// larger, and with as many more inodes.
+// missing blocks (0 when it is not known how many); see [sdk.Sizing.Larger].
 func (p Plan) Larger(missing int64) Plan {
-	blocks := p.Bytes / blockSize
-	blocks += ceilDiv(missing+blocks/8, mib/blockSize)*(mib/blockSize) + 16*mib/blockSize
-	p.Bytes = blocks * blockSize
-	p.Inodes += p.Inodes / 8
-	l := p.filesystem.layout(blocks, p.Inodes)
-	p.Journal, p.Reserved = p.filesystem.journal(l.blocks), p.filesystem.reserved(l.blocks)
-	p.Overhead = l.overhead + blocks - l.blocks
+	size := sdk.ImageSize{Bytes: p.Bytes, Inodes: p.Inodes}
+	p.shape(p.filesystem.sizing(p.Content).Larger(size, missing*blockSize))
 	return p
 }
