@@ -96,8 +96,8 @@ func (e *Engine) Build(ctx context.Context, o BuildOptions) (*BuildResult, error
 	if text := b.Hides(); text != "" {
 		e.Events.Log(sdk.LogWarn, text)
 	}
-	if o.Options, err = host.CheckOptions(b.Description, o.Options); err != nil {
-		return nil, fmt.Errorf("builder %s: %w", b.Name, err)
+	if o.Options, err = b.Check(o.Options, o.Size); err != nil {
+		return nil, err
 	}
 	src, err := e.open(ctx, o.Image)
 	if err != nil {

@@ -51,8 +51,8 @@ func (e *Engine) Explain(ctx context.Context, o BuildOptions) (*Explanation, err
 	if err != nil {
 		return nil, err
 	}
-	if o.Options, err = host.CheckOptions(b.Description, o.Options); err != nil {
-		return nil, fmt.Errorf("builder %s: %w", b.Name, err)
+	if o.Options, err = b.Check(o.Options, o.Size); err != nil {
+		return nil, err
 	}
 	x := &Explanation{Builder: RefOf(b)}
 	if err := e.resolve(ctx, o.Image, x); err != nil {

@@ -52,8 +52,8 @@ func (e *Engine) Plan(ctx context.Context, o BuildOptions) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Options, err = host.CheckOptions(b.Description, o.Options); err != nil {
-		return nil, fmt.Errorf("builder %s: %w", b.Name, err)
+	if o.Options, err = b.Check(o.Options, o.Size); err != nil {
+		return nil, err
 	}
 	src, err := e.open(ctx, o.Image)
 	if err != nil {

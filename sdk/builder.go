@@ -96,6 +96,11 @@ type Option struct {
 	Default string
 	Doc     string
 	Choices []string // when not empty, the only values allowed
+	// MaxBytes, when not 0, is how long a value is at most.
+	MaxBytes int
+	// Pattern, when not "", is a regular expression (package regexp) that
+	// matches every value from end to end.
+	Pattern string
 }
 
 // Tool is a program of the host that a builder runs.
@@ -113,10 +118,13 @@ type Description struct {
 	// Revision goes up whenever equal input would give other bytes.
 	Revision uint32
 	// MediaType of the image, such as "application/vnd.banger.image.ext4".
-	MediaType  string
-	Input      Input
-	Staging    Staging // for InputDir
-	Options    []Option
+	MediaType string
+	Input     Input
+	Staging   Staging // for InputDir
+	Options   []Option
+	// MinBytes is the smallest image that the builder makes; a user who asks
+	// for less hears of it before anything is fetched or started.
+	MinBytes   int64
 	CannotKeep []string // what the format or the builder cannot hold, for people
 	Tools      []Tool
 	// Deterministic: equal input gives equal bytes.

@@ -19,10 +19,12 @@ func descriptionToProto(d *Description) *pb.DescribeResponse {
 		CannotKeep:         d.CannotKeep,
 		Deterministic:      d.Deterministic,
 		PrivilegeDependent: d.PrivilegeDependent,
+		MinBytes:           clamp(d.MinBytes),
 	}
 	for _, o := range d.Options {
 		m.Options = append(m.Options, &pb.Option{
 			Name: o.Name, Type: pb.OptionType(o.Type), DefaultValue: o.Default, Doc: o.Doc, Choices: o.Choices,
+			MaxBytes: uint32(min(clamp(int64(o.MaxBytes)), math.MaxUint32)), Pattern: o.Pattern,
 		})
 	}
 	for _, t := range d.Tools {
@@ -42,11 +44,12 @@ func descriptionFromProto(m *pb.DescribeResponse) Description {
 		CannotKeep:         m.GetCannotKeep(),
 		Deterministic:      m.GetDeterministic(),
 		PrivilegeDependent: m.GetPrivilegeDependent(),
+		MinBytes:           signed(m.GetMinBytes()),
 	}
 	for _, o := range m.GetOptions() {
 		d.Options = append(d.Options, Option{
 			Name: o.GetName(), Type: OptionType(small(int32(o.GetType()))), Default: o.GetDefaultValue(),
-			Doc: o.GetDoc(), Choices: o.GetChoices(),
+			Doc: o.GetDoc(), Choices: o.GetChoices(), MaxBytes: int(min(o.GetMaxBytes(), math.MaxInt32)), Pattern: o.GetPattern(),
 		})
 	}
 	for _, t := range m.GetTools() {

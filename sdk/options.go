@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -77,6 +78,16 @@ func unknownOption(name string, known []string) error {
 	return fmt.Errorf("%w: unknown option %q: the builder takes %s", ErrOption, clip(name), strings.Join(known, ", "))
 }
 
+// CheckSize holds what a user said of the size against the least that the
+// builder makes. The error wraps ErrSize and has a hint.
+func (d *Description) CheckSize(want SizePlan) error {
+	format, ok := strings.CutPrefix(d.MediaType, "application/vnd.banger.image.")
+	if !ok {
+		format = d.Name
+	}
+	return belowMinimum(format, want.Bytes, d.MinBytes)
+}
+
 // Check tells whether value is one that the option can have. Errors wrap
 // ErrOption.
 func (o *Option) Check(value string) error {
@@ -86,8 +97,16 @@ func (o *Option) Check(value string) error {
 	if len(value) > maxOptionValue || !utf8.ValidString(value) || strings.IndexByte(value, 0) >= 0 {
 		return bad("UTF-8 text of at most 64 KiB")
 	}
+	if o.MaxBytes > 0 && len(value) > o.MaxBytes {
+		return bad(fmt.Sprintf("at most %d bytes", o.MaxBytes))
+	}
 	if len(o.Choices) > 0 && !slices.Contains(o.Choices, value) {
 		return bad("one of " + strings.Join(o.Choices, ", "))
+	}
+	if whole, err := regexp.Compile(`\A(?:` + o.Pattern + `)\z`); err != nil {
+		return bad("nothing: its pattern is no regular expression")
+	} else if o.Pattern != "" && !whole.MatchString(value) {
+		return bad("what matches " + o.Pattern)
 	}
 	switch o.Type {
 	case OptionString:

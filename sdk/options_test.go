@@ -13,6 +13,8 @@ var described = Description{Options: []Option{
 	{Name: "level", Type: OptionInt, Default: "-3"},
 	{Name: "block", Type: OptionSize, Default: "4K"},
 	{Name: "mode", Type: OptionString, Default: "fast", Choices: []string{"fast", "small"}},
+	{Name: "uuid", Type: OptionString, MaxBytes: 6, Pattern: "auto|[0-9a-f]*"},
+	{Name: "share", Type: OptionInt, Default: "0", Pattern: "[0-9]|10"},
 }}
 
 func TestOptionsGetters(t *testing.T) {
@@ -21,7 +23,7 @@ func TestOptionsGetters(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(o) != 5 || o.String("label") != "rootfs" || !o.Bool("journal") || o.Int("level") != -3 || o.Size("block") != 4096 {
+	if len(o) != 7 || o.String("label") != "rootfs" || !o.Bool("journal") || o.Int("level") != -3 || o.Size("block") != 4096 {
 		t.Errorf("options are %v", o)
 	}
 	if o.String("none") != "" || o.Bool("none") || o.Int("label") != 0 || o.Size("label") != 0 {
@@ -41,7 +43,14 @@ func TestCheckOptions(t *testing.T) {
 		{"int", "level", "-9223372036854775808", ""},
 		{"size", "block", "64KiB", ""},
 		{"choice", "mode", "small", ""},
-		{"unknown", "labl", "x", "takes label, journal, level, block, mode"},
+		{"as long as can be", "uuid", "012def", ""},
+		{"one of two", "uuid", "auto", ""},
+		{"an int that matches", "share", "10", ""},
+		{"too long", "uuid", "0123456", "want at most 6 bytes"},
+		{"matches in part", "uuid", "auto5", "want what matches auto|[0-9a-f]*"},
+		{"another line", "uuid", "auto\n", "want what matches"},
+		{"an int that does not match", "share", "11", "want what matches [0-9]|10"},
+		{"unknown", "labl", "x", "takes label, journal, level, block, mode, uuid, share"},
 		{"unknown with escapes", "\x1b[31m", "x", `"\x1b[31m"`},
 		{"not UTF-8", "label", "\xff", "want UTF-8 text"},
 		{"NUL", "label", "a\x00b", "want UTF-8 text"},
@@ -79,5 +88,25 @@ func TestCheckOptionsKeepsItsInput(t *testing.T) {
 	given := map[string]string{"level": "1"}
 	if _, err := described.CheckOptions(given); err != nil || !maps.Equal(given, map[string]string{"level": "1"}) {
 		t.Errorf("the input is %v now, %v", given, err)
+	}
+}
+
+func TestCheckSize(t *testing.T) {
+	t.Parallel()
+	d := Description{Name: "mine", MediaType: "application/vnd.banger.image.ext4", MinBytes: 1 << 20}
+	for _, good := range []SizePlan{{}, {Bytes: 1 << 20}, {FreeBytes: 1}} {
+		if err := d.CheckSize(good); err != nil {
+			t.Errorf("%+v: %v", good, err)
+		}
+	}
+	for mediaType, format := range map[string]string{d.MediaType: "ext4", "application/x-tar": "mine"} {
+		d.MediaType = mediaType
+		if err := d.CheckSize(SizePlan{Bytes: 5}); !errors.Is(err, ErrSize) || !strings.Contains(err.Error(), format+" size 5 below minimum 1048576") {
+			t.Errorf("error is %v", err)
+		}
+	}
+	d.MinBytes = 0
+	if err := d.CheckSize(SizePlan{Bytes: 1}); err != nil {
+		t.Error(err)
 	}
 }

@@ -82,6 +82,9 @@ func (s *server) build(ctx context.Context, req *Request) (err error) {
 	if req.Options, err = d.CheckOptions(req.Options); err != nil {
 		return err
 	}
+	if err := d.CheckSize(req.Size); err != nil {
+		return err
+	}
 	return s.builder.Build(ctx, req)
 }
 
@@ -105,7 +108,7 @@ func toStatus(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return status.Error(codes.Canceled, text)
-	case errors.Is(err, ErrOption):
+	case errors.Is(err, ErrOption), errors.Is(err, ErrSize):
 		return status.Error(codes.InvalidArgument, text)
 	}
 	return status.Error(codes.Unknown, text)

@@ -263,8 +263,9 @@ func TestDescriptionRoundTrip(t *testing.T) {
 			MediaType: text.Draw(t, "type"), Input: Input(rapid.Uint8().Draw(t, "input")),
 			Staging: Staging(rapid.Uint8().Draw(t, "staging")), CannotKeep: nonEmpty(t, text),
 			Deterministic: rapid.Bool().Draw(t, "d"), PrivilegeDependent: rapid.Bool().Draw(t, "p"),
-			Options: []Option{{text.Draw(t, "o"), OptionType(rapid.Uint8().Draw(t, "ot")), text.Draw(t, "default"), text.Draw(t, "doc"), nonEmpty(t, text)}},
-			Tools:   []Tool{{text.Draw(t, "t"), text.Draw(t, "path"), text.Draw(t, "tv"), text.Draw(t, "hint")}},
+			Options:  []Option{{text.Draw(t, "o"), OptionType(rapid.Uint8().Draw(t, "ot")), text.Draw(t, "default"), text.Draw(t, "doc"), nonEmpty(t, text), int(rapid.Int32Min(0).Draw(t, "max")), text.Draw(t, "pattern")}},
+			MinBytes: rapid.Int64Min(0).Draw(t, "min"),
+			Tools:    []Tool{{text.Draw(t, "t"), text.Draw(t, "path"), text.Draw(t, "tv"), text.Draw(t, "hint")}},
 		}
 		wire, err := proto.Marshal(descriptionToProto(&want))
 		if err != nil {

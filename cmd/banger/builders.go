@@ -43,6 +43,7 @@ type builderOutput struct {
 	Exact      bool           `json:"deterministic"`
 	Tools      []toolOutput   `json:"tools"`
 	Options    []optionOutput `json:"options"`
+	MinBytes   int64          `json:"min_bytes"`
 	CannotKeep []string       `json:"cannot_keep"`
 }
 
@@ -54,11 +55,28 @@ type toolOutput struct {
 }
 
 type optionOutput struct {
-	Name    string   `json:"name"`
-	Type    string   `json:"type"`
-	Default string   `json:"default"`
-	Doc     string   `json:"doc"`
-	Choices []string `json:"choices,omitempty"`
+	Name     string   `json:"name"`
+	Type     string   `json:"type"`
+	Default  string   `json:"default"`
+	Doc      string   `json:"doc"`
+	Choices  []string `json:"choices,omitempty"`
+	MaxBytes int      `json:"max_bytes,omitempty"`
+	Pattern  string   `json:"pattern,omitempty"`
+}
+
+// values says what the option may be.
+func (o optionOutput) values() string {
+	text := fmt.Sprintf("%s, default %q", o.Type, o.Default)
+	if len(o.Choices) > 0 {
+		text += ", one of " + strings.Join(o.Choices, ", ")
+	}
+	if o.MaxBytes > 0 {
+		text += fmt.Sprintf(", at most %d bytes", o.MaxBytes)
+	}
+	if o.Pattern != "" {
+		text += ", matches " + o.Pattern
+	}
+	return text
 }
 
 func builderOf(b *host.Builder) builderOutput {
@@ -66,13 +84,13 @@ func builderOf(b *host.Builder) builderOutput {
 	out := builderOutput{
 		Name: b.Name, Version: d.Version, Path: b.Path, Bundled: b.Bundled, Hides: append([]string{}, b.Shadowed...), Identity: b.Identity,
 		MediaType: d.MediaType, Input: d.Input.String(), Exact: d.Deterministic,
-		Tools: []toolOutput{}, Options: []optionOutput{}, CannotKeep: append([]string{}, d.CannotKeep...),
+		Tools: []toolOutput{}, Options: []optionOutput{}, MinBytes: d.MinBytes, CannotKeep: append([]string{}, d.CannotKeep...),
 	}
 	for _, t := range d.Tools {
 		out.Tools = append(out.Tools, toolOutput(t))
 	}
 	for _, o := range d.Options {
-		out.Options = append(out.Options, optionOutput{o.Name, o.Type.String(), o.Default, o.Doc, o.Choices})
+		out.Options = append(out.Options, optionOutput{o.Name, o.Type.String(), o.Default, o.Doc, o.Choices, o.MaxBytes, o.Pattern})
 	}
 	return out
 }
@@ -176,7 +194,10 @@ func describeBuilder(c *cli.Context) error {
 		fmt.Fprintf(w, "tool\t%s\t%s\n", toolsText([]sdk.Tool{t}), printable(t.Path))
 	}
 	for _, o := range out.Options {
-		fmt.Fprintf(w, "option\t%s (%s, default %q)\t%s\n", printable(o.Name), o.Type, o.Default, printable(o.Doc))
+		fmt.Fprintf(w, "option\t%s (%s)\t%s\n", printable(o.Name), printable(o.values()), printable(o.Doc))
+	}
+	if out.MinBytes > 0 {
+		fmt.Fprintf(w, "least size\t%d\n", out.MinBytes)
 	}
 	for _, k := range out.CannotKeep {
 		fmt.Fprintf(w, "cannot keep\t%s\n", printable(k))

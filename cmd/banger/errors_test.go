@@ -63,9 +63,9 @@ var failures = []failure{
 	{"output nowhere", "build oci:img -o nowhere/x", exitOther, `write output: .*nowhere`, ""},
 	{"losses nowhere", "build oci:img --losses nowhere/x", exitOther, `write output: .*nowhere`, ""},
 
-	{"too small", "build oci:img --size 1M", exitBuilder, `ext4 size 1048576 below minimum 67108864`, `ask for at least 64M`},
+	{"too small", "build oci:img --size 1M", exitUsage, `ext4 size 1048576 below minimum 67108864`, `ask for at least 64M`},
 	{"too few inodes", "build oci:img --inodes 1", exitBuilder, `1 inodes are asked for and the tree needs [0-9]+`, `ask for at least [0-9]+ inodes`},
-	{"label", "build oci:img --opt label=seventeen-letters", exitBuilder, `label "seventeen-letters" is not at most 16 bytes`, ""},
+	{"label", "build oci:img --opt label=seventeen-letters", exitUsage, `label="seventeen-letters": want at most 16 bytes`, ""},
 	{"broken builder", "build oci:img --plugin-dir plugins -b broken", exitBuilder, `builder broken: .*exit status 3`, `|.`},
 	{"builder that is no program", "build oci:img --plugin-dir plugins -b data", exitBuilder, `builder data: start: .*neither a program for this machine nor a script`, `|.`},
 

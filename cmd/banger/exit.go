@@ -73,6 +73,7 @@ var codes = []struct {
 	{errUsage, exitUsage},
 	{source.ErrReference, exitUsage},
 	{host.ErrOption, exitUsage},
+	{host.ErrSize, exitUsage},
 	{host.ErrUnknownBuilder, exitUsage},
 	{cas.ErrIsDirectory, exitUsage},
 	{core.ErrEmbed, exitUsage},

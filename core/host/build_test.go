@@ -18,7 +18,7 @@ func TestBuild(t *testing.T) {
 	b := find(t, h, "talks")
 	req, rec := request(t)
 	var err error
-	if req.Options, err = CheckOptions(b.Description, map[string]string{"label": "mine"}); err != nil {
+	if req.Options, err = b.Check(map[string]string{"label": "mine"}, sdk.SizePlan{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := h.Build(t.Context(), b, req); err != nil {

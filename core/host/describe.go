@@ -114,7 +114,7 @@ func (h *Host) cacheKey(b *Builder) string {
 		Bundled    bool
 		File       fileID
 		ToolPath   string
-	}{2, b.Name, b.Path, b.args, b.Bundled, b.file, h.cfg.ToolPath})
+	}{3, b.Name, b.Path, b.args, b.Bundled, b.file, h.cfg.ToolPath})
 	if err != nil {
 		return ""
 	}

@@ -66,9 +66,9 @@ func checkOptionList(options []sdk.Option) error {
 		if len(o.Choices) > maxItems {
 			return fmt.Errorf("its option %s has more than %d choices", o.Name, maxItems)
 		}
-		for _, c := range append([]string{o.Default}, o.Choices...) {
+		for _, c := range append([]string{o.Default, o.Pattern}, o.Choices...) {
 			if c != clean(c, maxText) {
-				return fmt.Errorf("its option %s has the value %s", o.Name, quote(c))
+				return fmt.Errorf("its option %s has the value or pattern %s", o.Name, quote(c))
 			}
 		}
 		if err := o.Check(o.Default); err != nil {

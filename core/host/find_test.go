@@ -281,19 +281,26 @@ func TestCacheIsNotTrusted(t *testing.T) {
 	}
 }
 
-func TestCheckOptions(t *testing.T) {
+func TestCheck(t *testing.T) {
 	t.Parallel()
-	d := sdk.Description{Options: []sdk.Option{
-		{Name: "label", Default: "x", Type: sdk.OptionString},
-		{Name: "level", Default: "1", Type: sdk.OptionInt},
+	b := &Builder{Name: "x", Description: sdk.Description{
+		Name: "x", MediaType: "application/vnd.banger.image.ext4", MinBytes: 64 << 20,
+		Options: []sdk.Option{
+			{Name: "label", Default: "x", Type: sdk.OptionString, MaxBytes: 3},
+			{Name: "level", Default: "1", Type: sdk.OptionInt},
+		},
 	}}
-	got, err := CheckOptions(d, map[string]string{"level": "3"})
+	got, err := b.Check(map[string]string{"level": "3"}, sdk.SizePlan{Bytes: 64 << 20})
 	if err != nil || got["label"] != "x" || got["level"] != "3" || len(got) != 2 {
 		t.Errorf("options are %v, %v", got, err)
 	}
-	for _, bad := range []map[string]string{{"labl": "y"}, {"level": "high"}} {
-		if _, err := CheckOptions(d, bad); !errors.Is(err, ErrOption) {
+	for _, bad := range []map[string]string{{"labl": "y"}, {"level": "high"}, {"label": "long"}} {
+		if _, err := b.Check(bad, sdk.SizePlan{}); !errors.Is(err, ErrOption) {
 			t.Errorf("%v: error is %v", bad, err)
 		}
+	}
+	_, err = b.Check(nil, sdk.SizePlan{Bytes: 1 << 20})
+	if !errors.Is(err, ErrSize) || !strings.Contains(err.Error(), "ext4 size 1048576 below minimum 67108864") || !strings.Contains(hint.Of(err), "64M") {
+		t.Errorf("error is %v, hint %q", err, hint.Of(err))
 	}
 }

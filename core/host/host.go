@@ -39,6 +39,7 @@ var (
 	ErrBuilder        = errors.New("builder failed")
 	ErrUnknownBuilder = errors.New("unknown builder")
 	ErrOption         = sdk.ErrOption
+	ErrSize           = sdk.ErrSize
 	ErrToolMissing    = errors.New("tool not installed")
 )
 
@@ -152,9 +153,16 @@ func (b *Builder) MissingTools() []sdk.Tool {
 	return missing
 }
 
-// CheckOptions holds what a user gave against the options that a builder
-// takes, and returns them all with defaults filled in. Errors wrap ErrOption
-// and say what would be valid.
-func CheckOptions(d sdk.Description, given map[string]string) (sdk.Options, error) {
-	return d.CheckOptions(given)
+// Check holds what a user wants of b, its options and the size of the image,
+// against what b says that it takes, and returns all options with defaults
+// filled in. Errors wrap ErrOption or ErrSize and say what would be valid.
+func (b *Builder) Check(options map[string]string, size sdk.SizePlan) (sdk.Options, error) {
+	all, err := b.Description.CheckOptions(options)
+	if err == nil {
+		err = b.Description.CheckSize(size)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("builder %s: %w", b.Name, err)
+	}
+	return all, nil
 }

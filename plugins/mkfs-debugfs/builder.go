@@ -25,6 +25,7 @@ import (
 	"banger/internal/ext4"
 	"banger/plugins/internal/e2fsprogs"
 	"banger/plugins/internal/ext4build"
+	"banger/plugins/internal/ext4size"
 	"banger/plugins/internal/imagebuild"
 	"banger/plugins/internal/mkext4"
 	"banger/sdk"
@@ -51,6 +52,7 @@ func (builder) Describe(ctx context.Context) (sdk.Description, error) {
 		Input:     sdk.InputDir,
 		Staging:   sdk.StagingPlain,
 		Options:   []sdk.Option{imagebuild.LabelOption()},
+		MinBytes:  ext4size.MinBytes,
 		CannotKeep: []string{
 			"mtimes before 1901, after 2446, and from 2310 to 2378",
 			"device numbers over 4095:1048575",

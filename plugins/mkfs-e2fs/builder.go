@@ -21,6 +21,7 @@ import (
 	"banger/internal/ext4"
 	"banger/plugins/internal/e2fsprogs"
 	"banger/plugins/internal/ext4build"
+	"banger/plugins/internal/ext4size"
 	"banger/plugins/internal/imagebuild"
 	"banger/plugins/internal/mkext4"
 	"banger/sdk"
@@ -46,6 +47,7 @@ func (builder) Describe(ctx context.Context) (sdk.Description, error) {
 		Input:     sdk.InputDir,
 		Staging:   sdk.StagingFaithful,
 		Options:   []sdk.Option{imagebuild.LabelOption()},
+		MinBytes:  ext4size.MinBytes,
 		CannotKeep: []string{
 			"fractions of seconds of mtimes, and mtimes before 1901 and after 2038",
 			"hardlinks of symlinks",

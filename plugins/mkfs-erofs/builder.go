@@ -72,14 +72,6 @@ func PlanSize(t *tree.Tree, _ sdk.SizePlan) (int64, error) {
 
 // Build implements sdk.Builder.
 func (builder) Build(ctx context.Context, req *sdk.Request) error {
-	label, err := imagebuild.Label(req)
-	if err != nil {
-		return fmt.Errorf("check options: %w", err)
-	}
-	uuid, err := imagebuild.UUID(req, imagebuild.DeriveUUID(req, name, "uuid", name))
-	if err != nil {
-		return fmt.Errorf("check options: %w", err)
-	}
 	imagebuild.IgnoreSize(req, "an erofs image")
 	t, err := req.Tree()
 	if err != nil {
@@ -89,7 +81,7 @@ func (builder) Build(ctx context.Context, req *sdk.Request) error {
 	if err != nil {
 		return err
 	}
-	p.label, p.uuid = label, uuid
+	p.label, p.uuid = imagebuild.Label(req), imagebuild.UUID(req, imagebuild.DeriveUUID(req, name, "uuid", name))
 	if err := write(ctx, req, p); err != nil {
 		return err
 	}

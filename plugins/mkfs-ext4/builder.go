@@ -48,6 +48,7 @@ func (builder) Describe(context.Context) (sdk.Description, error) {
 		MediaType: ext4build.MediaType,
 		Input:     sdk.InputTree,
 		Options:   options(),
+		MinBytes:  ext4size.MinBytes,
 		CannotKeep: []string{
 			"mtimes before 1901, after 2446, and from 2310 to 2378",
 			"device numbers over 4095:1048575",

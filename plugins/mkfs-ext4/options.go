@@ -22,16 +22,15 @@ const (
 	journalAuto = "auto"
 	journalNone = "none"
 
-	mostReserved = 50 // percent, as mke2fs has it
-	mostJournal  = 10 << 20
+	mostJournal = 10 << 20 // blocks
 )
 
 func options() []sdk.Option {
 	return []sdk.Option{
 		imagebuild.LabelOption(),
 		imagebuild.UUIDOption(),
-		{Name: journalOption, Type: sdk.OptionString, Default: journalAuto, Doc: "size of the journal, at least 4M: auto, none or a size"},
-		{Name: reservedOption, Type: sdk.OptionInt, Default: "0", Doc: "percent of the blocks that only root may fill, at most 50"},
+		{Name: journalOption, Type: sdk.OptionString, Default: journalAuto, Pattern: "auto|none|[0-9]+[A-Za-z]*", Doc: "size of the journal, at least 4M: auto, none or a size"},
+		{Name: reservedOption, Type: sdk.OptionInt, Default: "0", Pattern: "[0-9]|[1-4][0-9]|50", Doc: "percent of the blocks that only root may fill, at most 50"},
 		{Name: lostFoundOption, Type: sdk.OptionBool, Default: "true", Doc: "make the directory /lost+found if the image has nothing of that name"},
 		{Name: featuresOption, Type: sdk.OptionString, Doc: "features to leave out for old guests, such as ^metadata_csum,^64bit; also ^dir_index and ^resize_inode"},
 	}
@@ -48,10 +47,6 @@ const madeAt = 1
 
 func parseOptions(req *sdk.Request) (config, error) {
 	bad := func(err error) (config, error) { return config{}, fmt.Errorf("check options: %w", err) }
-	label, err := imagebuild.Label(req)
-	if err != nil {
-		return bad(err)
-	}
 	features, err := ext4.ParseFeatures(req.Options.String(featuresOption))
 	if err != nil {
 		return bad(err)
@@ -60,20 +55,13 @@ func parseOptions(req *sdk.Request) (config, error) {
 	if err != nil {
 		return bad(err)
 	}
-	reserved := req.Options.Int(reservedOption)
-	if reserved < 0 || reserved > mostReserved {
-		return bad(fmt.Errorf("reserved=%d is not from 0 to %d percent", reserved, mostReserved))
-	}
-	uuid, err := imagebuild.UUID(req, ext4build.UUID(req, "uuid", name))
-	if err != nil {
-		return bad(err)
-	}
 	return config{
 		ext4.Options{
-			Features: features, Label: label, UUID: uuid, HashSeed: ext4build.UUID(req, "hash seed", name),
-			Time: madeAt, LostFound: req.Options.Bool(lostFoundOption),
+			Features: features, Label: imagebuild.Label(req), UUID: imagebuild.UUID(req, ext4build.UUID(req, "uuid", name)),
+			HashSeed: ext4build.UUID(req, "hash seed", name),
+			Time:     madeAt, LostFound: req.Options.Bool(lostFoundOption),
 		},
-		ext4size.Filesystem{Features: features, Journal: journal, ReservedPercent: reserved},
+		ext4size.Filesystem{Features: features, Journal: journal, ReservedPercent: req.Options.Int(reservedOption)},
 	}, nil
 }
 

@@ -309,7 +309,12 @@ type Option struct {
 	// doc says in one line what the option does, for people; at most 2 KiB.
 	Doc string `protobuf:"bytes,4,opt,name=doc,proto3" json:"doc,omitempty"`
 	// choices, when not empty, are the only values allowed.
-	Choices       []string `protobuf:"bytes,5,rep,name=choices,proto3" json:"choices,omitempty"`
+	Choices []string `protobuf:"bytes,5,rep,name=choices,proto3" json:"choices,omitempty"`
+	// max_bytes, when not 0, is how long a value is at most, in bytes of UTF-8.
+	MaxBytes uint32 `protobuf:"varint,6,opt,name=max_bytes,json=maxBytes,proto3" json:"max_bytes,omitempty"`
+	// pattern, when not empty, is a regular expression (RE2 syntax) that matches
+	// every value from end to end.
+	Pattern       string `protobuf:"bytes,7,opt,name=pattern,proto3" json:"pattern,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -377,6 +382,20 @@ func (x *Option) GetChoices() []string {
 		return x.Choices
 	}
 	return nil
+}
+
+func (x *Option) GetMaxBytes() uint32 {
+	if x != nil {
+		return x.MaxBytes
+	}
+	return 0
+}
+
+func (x *Option) GetPattern() string {
+	if x != nil {
+		return x.Pattern
+	}
+	return ""
 }
 
 // Tool is a program of the host that the builder runs.
@@ -485,8 +504,11 @@ type DescribeResponse struct {
 	// privilege_dependent: the bytes depend on who runs the host, because
 	// staging does.
 	PrivilegeDependent bool `protobuf:"varint,11,opt,name=privilege_dependent,json=privilegeDependent,proto3" json:"privilege_dependent,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	// min_bytes is the smallest image that the builder makes, 0 for any: a
+	// SizePlan.bytes below it, but 0, is refused before the builder is started.
+	MinBytes      uint64 `protobuf:"varint,12,opt,name=min_bytes,json=minBytes,proto3" json:"min_bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DescribeResponse) Reset() {
@@ -596,7 +618,15 @@ func (x *DescribeResponse) GetPrivilegeDependent() bool {
 	return false
 }
 
-// SizePlan is the user's word on sizes.
+func (x *DescribeResponse) GetMinBytes() uint64 {
+	if x != nil {
+		return x.MinBytes
+	}
+	return 0
+}
+
+// SizePlan is the user's word on sizes. A builder whose format has no room
+// left over, or no number of inodes, passes over what does not concern it.
 type SizePlan struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// bytes of the image; 0 plans it from the tree.
@@ -1227,18 +1257,20 @@ var File_builder_proto protoreflect.FileDescriptor
 const file_builder_proto_rawDesc = "" +
 	"\n" +
 	"\rbuilder.proto\x12\x11banger.builder.v1\"\x11\n" +
-	"\x0fDescribeRequest\"\xa0\x01\n" +
+	"\x0fDescribeRequest\"\xd7\x01\n" +
 	"\x06Option\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x121\n" +
 	"\x04type\x18\x02 \x01(\x0e2\x1d.banger.builder.v1.OptionTypeR\x04type\x12#\n" +
 	"\rdefault_value\x18\x03 \x01(\tR\fdefaultValue\x12\x10\n" +
 	"\x03doc\x18\x04 \x01(\tR\x03doc\x12\x18\n" +
-	"\achoices\x18\x05 \x03(\tR\achoices\"\\\n" +
+	"\achoices\x18\x05 \x03(\tR\achoices\x12\x1b\n" +
+	"\tmax_bytes\x18\x06 \x01(\rR\bmaxBytes\x12\x18\n" +
+	"\apattern\x18\a \x01(\tR\apattern\"\\\n" +
 	"\x04Tool\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\tR\x04path\x12\x18\n" +
 	"\aversion\x18\x03 \x01(\tR\aversion\x12\x12\n" +
-	"\x04hint\x18\x04 \x01(\tR\x04hint\"\xbd\x03\n" +
+	"\x04hint\x18\x04 \x01(\tR\x04hint\"\xda\x03\n" +
 	"\x10DescribeResponse\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x1a\n" +
@@ -1253,7 +1285,8 @@ const file_builder_proto_rawDesc = "" +
 	"\x05tools\x18\t \x03(\v2\x17.banger.builder.v1.ToolR\x05tools\x12$\n" +
 	"\rdeterministic\x18\n" +
 	" \x01(\bR\rdeterministic\x12/\n" +
-	"\x13privilege_dependent\x18\v \x01(\bR\x12privilegeDependent\"z\n" +
+	"\x13privilege_dependent\x18\v \x01(\bR\x12privilegeDependent\x12\x1b\n" +
+	"\tmin_bytes\x18\f \x01(\x04R\bminBytes\"z\n" +
 	"\bSizePlan\x12\x14\n" +
 	"\x05bytes\x18\x01 \x01(\x04R\x05bytes\x12\x1d\n" +
 	"\n" +

@@ -7,6 +7,7 @@ import (
 	"mime"
 	"os"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -33,6 +34,8 @@ func allChecks() []check {
 	return append(list,
 		check{"options/good", false, goodOptions},
 		check{"options/odd", false, oddOptions},
+		check{"options/longest", false, longestOptions},
+		check{"size/least", false, leastSize},
 		check{"equal-bytes", false, equalBytes},
 		check{"cancel", false, cancelled},
 		check{"disk-full", false, diskFull},
@@ -54,6 +57,8 @@ func describe(ctx context.Context, k *kit) error {
 		return fmt.Errorf("its media type %q is none", d.MediaType)
 	case d.Input.String() == "unknown":
 		return fmt.Errorf("its input is %d", d.Input)
+	case d.MinBytes < 0:
+		return fmt.Errorf("its smallest image has %d bytes", d.MinBytes)
 	case d.Input == sdk.InputDir && d.Staging != sdk.StagingFaithful && d.Staging != sdk.StagingPlain:
 		return fmt.Errorf("it takes a directory, and its staging is %d", d.Staging)
 	}
@@ -67,6 +72,9 @@ func checkOptions(options []sdk.Option) error {
 		}
 		if o.Doc == "" {
 			return fmt.Errorf("its option %q has no doc", o.Name)
+		}
+		if _, err := regexp.Compile(o.Pattern); err != nil {
+			return fmt.Errorf("the pattern of its option %q is none: %w", o.Name, err)
 		}
 		if err := o.Check(o.Default); err != nil {
 			return fmt.Errorf("its option %q does not take its own default: %w", o.Name, err)

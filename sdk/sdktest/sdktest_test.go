@@ -33,6 +33,8 @@ func (g good) Describe(context.Context) (sdk.Description, error) {
 			{Name: "label", Type: sdk.OptionString, Doc: "is not used"},
 			{Name: "level", Type: sdk.OptionInt, Default: "1", Doc: "is not used"},
 			{Name: "mode", Type: sdk.OptionString, Default: "a", Choices: []string{"a", "b"}, Doc: "is not used"},
+			{Name: "short", Type: sdk.OptionString, MaxBytes: 8, Doc: "is not used"},
+			{Name: "hex", Type: sdk.OptionString, MaxBytes: 8, Pattern: "[0-9a-f]*", Doc: "is not used"},
 		},
 	}
 	if g.describe != nil {
@@ -103,6 +105,23 @@ var broken = []struct {
 }{
 	{"two options of one name", "describe", `two options "label"`, good{describe: func(d *sdk.Description) { d.Options = append(d.Options, d.Options[0]) }}},
 	{"a default that it refuses", "describe", "does not take its own default", good{describe: func(d *sdk.Description) { d.Options[1].Default = "many" }}},
+	{"a pattern that is none", "describe", `the pattern of its option "hex" is none`, good{describe: func(d *sdk.Description) { d.Options[4].Pattern = "(" }}},
+	{"a smallest image that it does not make", "size/least", "an image of 5 bytes, which it says is possible: no room", good{
+		describe: func(d *sdk.Description) { d.MinBytes = 5 },
+		build: func(_ context.Context, req *sdk.Request, work func() error) error {
+			if req.Size.Bytes == 5 {
+				return errors.New("no room")
+			}
+			return work()
+		},
+	}},
+	{"images below its smallest", "size/least", "it says that its images have 1073741824 bytes at least", good{describe: func(d *sdk.Description) { d.MinBytes = 1 << 30 }}},
+	{"cannot text of the length that it names", "options/longest", "short with 8 bytes, which it says is possible: too long", good{build: func(_ context.Context, req *sdk.Request, work func() error) error {
+		if len(req.Options.String("short")) > 7 {
+			return errors.New("too long")
+		}
+		return work()
+	}}},
 	{"a tool without a version", "tools", "has no version", good{describe: func(d *sdk.Description) { d.Tools = []sdk.Tool{{Name: "true", Path: "/bin/true"}} }}},
 	{"another description each time", "describe-again", "differently the second time", good{describe: func(d *sdk.Description) { d.Version = time.Now().String() }}},
 	{"drops devices silently", "tree/devices", `"dev/null": missing`, good{change: func(_ *sdk.Request, t *tree.Tree) *tree.Tree {

@@ -100,11 +100,11 @@ func TestNativeOptions(t *testing.T) {
 		}
 	}
 	for _, c := range []struct{ option, value, text string }{
-		{"uuid", "x", "32 hexadecimal digits"},
+		{"uuid", "x", `uuid="x": want what matches`},
 		{"journal", "1M", "not from 4M to 40G"},
-		{"journal", "big", "journal=big"},
+		{"journal", "big", `journal="big": want what matches`},
 		{"journal", "64M", "the tree needs"},
-		{"reserved", "51", "not from 0 to 50 percent"},
+		{"reserved", "51", `reserved="51": want what matches`},
 		{"features", "^extent", "unknown feature extent"},
 		{"label", "seventeen is more", "at most 16 bytes"},
 	} {

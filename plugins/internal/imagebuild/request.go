@@ -5,7 +5,6 @@ package imagebuild
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"strings"
 
 	"banger/sdk"
@@ -23,45 +22,30 @@ const (
 // LabelOption is the volume label, for [Label].
 func LabelOption() sdk.Option {
 	return sdk.Option{
-		Name: labelOption, Type: sdk.OptionString, Default: defaultLabel,
-		Doc: "volume label, at most 16 bytes; empty for none",
+		Name: labelOption, Type: sdk.OptionString, Default: defaultLabel, MaxBytes: maxLabel,
+		Doc: "volume label; empty for none",
 	}
 }
 
 // Label returns the volume label that a request asks for.
-func Label(req *sdk.Request) (string, error) {
-	label := req.Options.String(labelOption)
-	if len(label) > maxLabel || strings.IndexByte(label, 0) >= 0 {
-		return "", fmt.Errorf("label %q is not at most %d bytes without NUL", label, maxLabel)
-	}
-	return label, nil
-}
+func Label(req *sdk.Request) string { return req.Options.String(labelOption) }
 
 // UUIDOption is the filesystem's UUID, for [UUID].
 func UUIDOption() sdk.Option {
 	return sdk.Option{
-		Name: uuidOption, Type: sdk.OptionString,
+		Name: uuidOption, Type: sdk.OptionString, Pattern: "|([0-9A-Fa-f]-?){32}",
 		Doc: "the filesystem's UUID; empty for one derived from the content and the other options",
 	}
 }
 
-// UUID returns the UUID that a request asks for, or else otherwise.
-func UUID(req *sdk.Request, otherwise [16]byte) ([16]byte, error) {
-	s := req.Options.String(uuidOption)
-	if s == "" {
-		return otherwise, nil
+// UUID returns the UUID that a request asks for in its text form (RFC 9562), or
+// else otherwise.
+func UUID(req *sdk.Request, otherwise [16]byte) [16]byte {
+	b, err := hex.DecodeString(strings.ReplaceAll(req.Options.String(uuidOption), "-", ""))
+	if err != nil || len(b) != len(otherwise) { // none is asked for: the option has a pattern
+		return otherwise
 	}
-	return parseUUID(s)
-}
-
-// parseUUID parses the text form of a UUID (RFC 9562).
-func parseUUID(s string) (u [16]byte, err error) {
-	b, err := hex.DecodeString(strings.ReplaceAll(s, "-", ""))
-	if err != nil || len(b) != len(u) {
-		return u, fmt.Errorf("uuid=%q is not 32 hexadecimal digits", s)
-	}
-	copy(u[:], b)
-	return u, nil
+	return [16]byte(b)
 }
 
 // DeriveUUID derives a UUID (RFC 9562, version 8) for a purpose from what the

@@ -24,11 +24,8 @@ type Job struct {
 }
 
 func newJob(ctx context.Context, req *sdk.Request, builder string, tools []string) (*Job, error) {
-	j := &Job{Req: req, builder: builder}
+	j := &Job{Req: req, builder: builder, label: imagebuild.Label(req)}
 	var err error
-	if j.label, err = imagebuild.Label(req); err != nil {
-		return nil, fmt.Errorf("check options: %w", err)
-	}
 	if j.Tools, err = e2fsprogs.Find(ctx, tools...); err != nil {
 		return nil, err
 	}
