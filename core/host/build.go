@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/opencontainers/go-digest"
+
 	"banger/internal/hint"
 	"banger/sdk"
 )
@@ -76,22 +78,21 @@ func ready(b *Builder, req *sdk.Request) error {
 	return nil
 }
 
-// sameProgram opens the file of a builder that was found, if it still is the
-// one that was: its bytes are hashed again, and it is these that run.
+// sameProgram opens the file of a builder that was found, if it still has the
+// bytes that it had: they are hashed again, and it is these that run. A bundled
+// builder is the file that this process runs, which nobody can write to.
 func (h *Host) sameProgram(ctx context.Context, b *Builder) (*program, error) {
-	p, err := h.openProgram(ctx, b)
+	p, err := h.openProgram(b)
 	if err != nil {
 		return nil, err
 	}
-	if p.id != b.file {
-		p.close()
-		return nil, changed()
+	var d digest.Digest
+	same := p.id.sameFile(b.file)
+	if !b.Bundled {
+		d, err = p.load(ctx, h.cfg.TempDir)
+		same = d == b.Digest
 	}
-	if b.Bundled {
-		return p, nil
-	}
-	d, err := p.digest(ctx)
-	if err == nil && d != b.Digest {
+	if err == nil && !same {
 		err = changed()
 	}
 	if err != nil {

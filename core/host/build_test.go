@@ -220,14 +220,14 @@ func TestSurroundings(t *testing.T) {
 		t.Errorf("secrets in the environment:\n%s", text)
 	}
 	for _, want := range []string{
-		"LC_ALL=C", "TZ=UTC", "PATH=" + h.cfg.ToolPath, "TMPDIR=" + req.Scratch,
+		"LC_ALL=C", "TZ=UTC", fileVar + "=" + known(t, h, "surroundings").Path, "PATH=" + h.cfg.ToolPath, "TMPDIR=" + req.Scratch,
 		"cwd=" + req.Scratch, "stdin=/dev/null", "leader=true",
 	} {
 		if !strings.Contains("\n"+string(text), "\n"+want+"\n") {
 			t.Errorf("no %s in:\n%s", want, text)
 		}
 	}
-	known := []string{"PATH", "LC_ALL", "TZ", "TMPDIR", "HOME", "BANGER_BUILDER", "PWD", "GORACE", fakeVar, "cwd", "stdin", "leader"}
+	known := []string{"PATH", "LC_ALL", "TZ", "TMPDIR", "HOME", "BANGER_BUILDER", fileVar, "PWD", "GORACE", fakeVar, "cwd", "stdin", "leader"}
 	for line := range strings.Lines(string(text)) {
 		if name, _, _ := strings.Cut(line, "="); !slices.Contains(known, name) {
 			t.Errorf("unexpected %s", line)

@@ -37,7 +37,7 @@ type toolState struct {
 // describe fills in all of b but where it was found: from the cache, or by
 // starting it.
 func (h *Host) describe(ctx context.Context, b *Builder) error {
-	p, err := h.openProgram(ctx, b)
+	p, err := h.openProgram(b)
 	if err != nil {
 		return failure(ctx, b, "find", err)
 	}
@@ -76,7 +76,7 @@ func (h *Host) checkRevision(b *Builder) error {
 func (h *Host) ask(ctx context.Context, b *Builder, p *program) (r *record, err error) {
 	r = &record{}
 	if !b.Bundled {
-		if r.Digest, err = p.digest(ctx); err != nil {
+		if r.Digest, err = h.loadSettled(ctx, p); err != nil {
 			return nil, failure(ctx, b, "find", err)
 		}
 		if err := h.cfg.Lock.check(b, r.Digest); err != nil {
@@ -103,6 +103,19 @@ func (h *Host) ask(ctx context.Context, b *Builder, p *program) (r *record, err 
 	r.Description = d
 	r.Tools = h.toolStates(d.Tools)
 	return r, nil
+}
+
+// loadSettled loads a program whose digest is to be kept under the id of its
+// file.
+func (h *Host) loadSettled(ctx context.Context, p *program) (digest.Digest, error) {
+	if err := p.settle(ctx); err != nil {
+		return "", err
+	}
+	d, err := p.load(ctx, h.cfg.TempDir)
+	if err != nil {
+		return "", err
+	}
+	return d, p.unchanged()
 }
 
 // cacheKey names everything that a description depends on but the tools.

@@ -219,6 +219,9 @@ var builds = map[string]func(context.Context, *sdk.Request) error{
 		}
 		return os.WriteFile(req.Output, []byte("image"), 0o600)
 	},
+	"writes-version": func(_ context.Context, req *sdk.Request) error {
+		return os.WriteFile(req.Output, []byte(os.Args[len(os.Args)-1]), 0o600)
+	},
 	"no-image":  func(context.Context, *sdk.Request) error { return nil },
 	"symlink":   func(_ context.Context, req *sdk.Request) error { return os.Symlink("/etc/passwd", req.Output) },
 	"directory": func(_ context.Context, req *sdk.Request) error { return os.Mkdir(req.Output, 0o700) },

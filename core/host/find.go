@@ -77,11 +77,11 @@ func (h *Host) Digests(ctx context.Context, names ...string) ([]File, error) {
 		if b.Bundled {
 			continue
 		}
-		p, err := h.openProgram(ctx, b)
+		p, err := h.openProgram(b)
 		if err != nil {
 			return nil, failure(ctx, b, "find", err)
 		}
-		d, err := p.digest(ctx)
+		d, err := p.load(ctx, h.cfg.TempDir)
 		p.close()
 		if err != nil {
 			return nil, failure(ctx, b, "find", err)

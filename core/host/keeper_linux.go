@@ -13,14 +13,6 @@ import (
 // is the file that the host opened and hashed, wherever its name leads by now.
 const programPath = "/proc/self/fd/3"
 
-// execAgain and execEvery bound how long a file that is still open for
-// writing is waited for. One that was written a moment ago can be busy for as
-// long as a fork of another thread has not come to its exec.
-const (
-	execAgain = 20
-	execEvery = 10 * time.Millisecond
-)
-
 func adoptOrphans() error { return unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }
 
 // execute starts the builder and lets go of what is its own.

@@ -107,13 +107,13 @@ func known(t *testing.T, h *Host, name string) *Builder {
 	if b == nil {
 		t.Fatalf("no builder %s", name)
 	}
-	p, err := h.openProgram(t.Context(), b)
+	p, err := h.openProgram(b)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer p.close()
 	b.file = p.id
-	if b.Digest, err = p.digest(t.Context()); err != nil {
+	if b.Digest, err = p.load(t.Context(), h.cfg.TempDir); err != nil {
 		t.Fatal(err)
 	}
 	if b.Description, err = (fake{name}).Describe(t.Context()); err != nil {

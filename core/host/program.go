@@ -13,16 +13,19 @@ import (
 	"banger/internal/hint"
 )
 
-// program is a builder's file, open. What is checked, hashed and executed is
-// this file, whatever its name leads to meanwhile; and settled and unchanged
-// tell whether someone has written to it in between.
+// program is a builder's file, for one use of it.
 type program struct {
-	file *os.File
+	file *os.File // as it was found
 	id   fileID
+	// run is what is executed: of a third party's builder a copy that nobody
+	// can change, once load has made it; of a bundled one the file, which is
+	// the one that this process runs and that the kernel lets nobody write to.
+	run *os.File
 }
 
-// openProgram opens b's file for one use of it.
-func (h *Host) openProgram(ctx context.Context, b *Builder) (*program, error) {
+// openProgram opens b's file, and refuses one that cannot be executed or that
+// others could have put there.
+func (h *Host) openProgram(b *Builder) (*program, error) {
 	if err := checkExecutable(b.Path); err != nil {
 		return nil, err
 	}
@@ -31,29 +34,43 @@ func (h *Host) openProgram(ctx context.Context, b *Builder) (*program, error) {
 		return nil, err
 	}
 	p := &program{file: f}
-	if err := p.check(ctx, b); err != nil {
+	if b.Bundled {
+		p.run = f
+	} else {
+		err = checkTrust(f, b.Path)
+	}
+	if err == nil {
+		p.id, err = identifyFile(f)
+	}
+	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return p, nil
 }
 
-func (p *program) check(ctx context.Context, b *Builder) (err error) {
-	if !b.Bundled {
-		if err := checkTrust(p.file, b.Path); err != nil {
-			return err
-		}
+// load copies the file of a third party's builder to where nobody can change
+// it, below dir if need be, and returns the digest of the copy: from here on
+// it is these bytes that are executed, whatever becomes of the file.
+func (p *program) load(ctx context.Context, dir string) (digest.Digest, error) {
+	done, err := holdWriters(ctx, p.file)
+	if err != nil {
+		return "", err
 	}
-	if p.id, err = identifyFile(p.file); err != nil {
-		return err
+	defer done()
+	run, d, err := privateCopy(ctx, p.file, dir)
+	if err != nil {
+		return "", fmt.Errorf("read %s: %w", p.file.Name(), err)
 	}
-	return p.settle(ctx)
+	p.run = run
+	return d, nil
 }
 
 // clockTick is more than the steps in which Linux keeps a file's times, 10 ms
 // at most.
 const clockTick = 20 * time.Millisecond
 
-// settle waits until a further change of the file would show in its ctime.
+// settle waits until a further change of the file would show in its ctime, so
+// that what is known of its bytes can be kept under its id.
 func (p *program) settle(ctx context.Context) error {
 	wait := min(time.Until(time.Unix(0, p.id.Ctime).Add(clockTick)), clockTick)
 	if wait <= 0 {
@@ -63,7 +80,7 @@ func (p *program) settle(ctx context.Context) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	case <-time.After(wait):
-		return p.unchanged()
+		return nil
 	}
 }
 
@@ -71,7 +88,7 @@ var errChanged = errors.New("its file has changed in the meantime")
 
 func changed() error { return hint.With(errChanged, "run the command again") }
 
-// unchanged tells whether the file's bytes are still those at its opening.
+// unchanged tells whether the file is still what it was at its opening.
 func (p *program) unchanged() error {
 	now, err := identifyFile(p.file)
 	if err != nil {
@@ -83,12 +100,12 @@ func (p *program) unchanged() error {
 	return nil
 }
 
-// digest hashes the file.
-func (p *program) digest(ctx context.Context) (digest.Digest, error) {
-	return digestFile(ctx, p.file)
+func (p *program) close() { // both were open for reading only
+	_ = p.file.Close()
+	if p.run != nil && p.run != p.file {
+		_ = p.run.Close()
+	}
 }
-
-func (p *program) close() { _ = p.file.Close() } // was open for reading only
 
 // identifyFile is identify for an open file.
 func identifyFile(f *os.File) (fileID, error) {

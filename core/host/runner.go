@@ -45,13 +45,21 @@ func newRunner(s *session, w work) *runner {
 
 // prepare is a plugin.ClientConfig.RunnerFunc.
 func (r *runner) prepare(_ hclog.Logger, cmd *exec.Cmd, _ string) (goplugin.Runner, error) {
-	r.env = append(environment(r.session.host.cfg.ToolPath, r.work), cmd.Env...)
+	r.env = append(r.environment(), cmd.Env...)
 	return r, nil
 }
 
+// fileVar names the file of a third party's builder, which executes a copy and
+// may want what lies beside the file.
+const fileVar = "BANGER_BUILDER_FILE"
+
 // environment is all that a builder inherits.
-func environment(toolPath string, w work) []string {
-	return []string{"PATH=" + toolPath, "LC_ALL=C", "TZ=UTC", "TMPDIR=" + w.temp, "HOME=" + w.dir}
+func (r *runner) environment() []string {
+	env := []string{"PATH=" + r.session.host.cfg.ToolPath, "LC_ALL=C", "TZ=UTC", "TMPDIR=" + r.work.temp, "HOME=" + r.work.dir}
+	if b := r.session.builder; !b.Bundled {
+		env = append(env, fileVar+"="+b.Path)
+	}
+	return env
 }
 
 // Start implements runner.Runner: it launches the process and returns when
@@ -84,7 +92,7 @@ func (r *runner) launch() (stdout, stderr *os.File, err error) {
 	r.pipes = append(r.pipes, stderr)
 	b := r.session.builder
 	r.proc, err = start(r.session.ctx, launch{
-		keeper: r.session.host.cfg.Keeper, program: r.session.program.file,
+		keeper: r.session.host.cfg.Keeper, program: r.session.program.run,
 		args: b.args, env: r.env, dir: r.work.dir, stdout: outWriter, stderr: errWriter,
 		grace: r.session.host.limits.grace, reap: r.session.host.limits.reap,
 	})

@@ -42,9 +42,8 @@ type session struct {
 	stdio   [2]*lineWriter // what go-plugin's server forwards
 }
 
-// open launches b from the open file p, which stays the caller's, and returns
-// once it answers and the file is known to be what it was before. The caller
-// ends the session.
+// open launches b from p, which is loaded and stays the caller's, and returns
+// once it answers. The caller ends the session.
 func (h *Host) open(ctx context.Context, b *Builder, p *program, w work) (*session, error) {
 	sockets, err := socketDir(h.cfg.TempDir)
 	if err != nil {
@@ -113,7 +112,7 @@ func (s *session) connect(ctx context.Context) error {
 		return fmt.Errorf("it does not answer at %s: %w", quote(s.runner.address), remote(err))
 	}
 	s.client = client
-	return s.program.unchanged()
+	return nil
 }
 
 // dial connects to the builder for as long as the session lasts.
