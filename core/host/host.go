@@ -9,16 +9,18 @@
 //     environment and /dev/null for standard input, and dies with the host;
 //     when a call of this package returns, it and all its descendants are
 //     gone, those too that moved to another group or session;
-//   - the file that was checked and hashed is the one that is executed, and a
-//     builder that others could have put there is not executed at all;
+//   - the bytes that were hashed are those that are executed: a copy that
+//     nobody can write to; and a builder that others could have put there is
+//     not executed at all;
 //   - what it says is bounded and free of control characters before anyone
 //     sees it, and slows the builder down, not the host, when there is a lot;
 //   - an image counts only when, after the process is gone, it lies where it
 //     should, with the size that was promised and the magic of its format.
 //
 // What does not hold: a builder runs with the rights of its user. It can read
-// and write what that user can, and kill its keeper as it can any process of
-// that user: then it dies itself, but its children need not.
+// and write what that user can, and have what already runs for that user start
+// something for it. Where the kernel is older than Linux 6.12 it can also kill
+// its keeper: then it dies itself, but its children need not.
 package host
 
 import (

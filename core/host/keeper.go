@@ -24,7 +24,8 @@ const (
 
 // Keep is the main function of a keeper: the process between a host and a
 // builder, which lives as long as anything of the builder and no longer. args
-// are the builder's, its name first. Keep does not return.
+// are the builder's, its name first. Keep does not return. On Linux it starts
+// its program once more, with "" before args, to become the builder.
 //
 // A keeper kills every descendant of the builder that it can find, when the
 // builder has ended, or when the leash has, because the host let go of it or
@@ -35,6 +36,9 @@ const (
 // all. On macOS it finds the builder's process group, and whose parents still
 // live.
 func Keep(args []string) {
+	if args[0] == "" {
+		become(args[1:])
+	}
 	signal.Notify(make(chan os.Signal, 1), unix.SIGINT, unix.SIGHUP, unix.SIGQUIT) // not ignored: that would be inherited
 	k := &keeper{}
 	status, err := k.keep(args)
