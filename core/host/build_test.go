@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"banger/internal/hint"
+	"banger/internal/need"
 	"banger/sdk"
 )
 
@@ -68,6 +69,10 @@ func TestBuildFailures(t *testing.T) {
 		{"hardlink", []string{"2 names"}, ""},
 		{"empty", []string{"is empty"}, ""},
 		{"bad-magic", []string{"is no application/vnd.banger.image.ext4"}, ""},
+		{"bad-erofs", []string{"is no application/vnd.banger.image.erofs"}, ""},
+		{"bad-squashfs", []string{"is no application/vnd.banger.image.squashfs"}, ""},
+		{"elsewhere", []string{"left no image"}, ""},
+		{"device", []string{"no regular file"}, ""},
 		{"wrong-size", []string{"has 5 bytes, and it promised 6"}, ""},
 		{"two-results", []string{"two results"}, ""},
 		{"chatty-end", []string{"went on after its result"}, ""},
@@ -77,6 +82,9 @@ func TestBuildFailures(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
+			if c.name == "device" {
+				need.Root(t) // to make one
+			}
 			h := install(t, c.name)
 			req, _ := request(t)
 			err := h.Build(t.Context(), known(t, h, c.name), req)

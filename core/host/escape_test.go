@@ -74,6 +74,45 @@ func TestStraysGoWithACancel(t *testing.T) {
 	wantGone(t, <-pids)
 }
 
+// Nor do those of one that never gets as far as a build: that does not shake
+// hands, prints garbage, names a dead address, ends, or describes itself as
+// another.
+func TestStraysBeforeABuild(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"silent-stray", "garbage-stray", "dead-stray", "exits-stray", "misnamed-stray"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := impatient(install(t, name))
+			h.limits.connect, h.limits.start = 300*time.Millisecond, time.Minute // the strays take their time
+			file := filepath.Join(h.cfg.TempDir, "pids")
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			if name == "silent-stray" {
+				go func() {
+					defer cancel()
+					awaitFile(t, file)
+				}()
+			}
+			if _, err := h.Find(ctx, name); err == nil {
+				t.Error("found it")
+			}
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var pids []int
+			for _, line := range strings.Fields(string(text)) {
+				pid, _ := strconv.Atoi(line)
+				pids = append(pids, pid)
+			}
+			if len(pids) != 2 {
+				t.Errorf("the builder told %q", text)
+			}
+			wantGone(t, pids)
+		})
+	}
+}
+
 // A builder that has sent its result and does not leave is ended, and its
 // image counts.
 func TestBuilderThatLingers(t *testing.T) {
@@ -135,6 +174,18 @@ func hostKilled(t *testing.T, name string, count int) {
 	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
 		t.Errorf("left in the temporary directory: %v, %v", left, err)
 	}
+}
+
+// awaitFile waits for a file. The bound is for a machine that is busy.
+func awaitFile(t *testing.T, path string) {
+	t.Helper()
+	for range 3000 {
+		if _, err := os.Stat(path); err == nil {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Errorf("no file %s", path)
 }
 
 // awaitGone waits for a process to end. The bound is for a machine that is

@@ -3,15 +3,8 @@ package host
 import (
 	"bufio"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/base64"
 	"errors"
 	"fmt"
-	"math/big"
-	"net"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -22,12 +15,8 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/hashicorp/go-plugin"
-	"google.golang.org/grpc"
-
 	"banger/internal/hint"
 	"banger/sdk"
-	pb "banger/sdk/proto"
 )
 
 // recorder keeps what a builder says.
@@ -78,6 +67,13 @@ func (f fake) Describe(ctx context.Context) (sdk.Description, error) {
 	switch f.mode {
 	case "bad-magic", "ext4":
 		d.MediaType = "application/vnd.banger.image.ext4"
+	case "bad-erofs":
+		d.MediaType = "application/vnd.banger.image.erofs"
+	case "bad-squashfs":
+		d.MediaType = "application/vnd.banger.image.squashfs"
+	case "misnamed-stray":
+		leaveStrays()
+		d.Name = "someone-else"
 	case "misnamed":
 		d.Name = "someone-else"
 	case "slow-describe":
@@ -163,6 +159,8 @@ var builds = map[string]func(context.Context, *sdk.Request) error{
 		}
 		select {}
 	},
+	"runs-out":      runsOut,
+	"is-over-limit": isOverLimit,
 	"lingers": func(_ context.Context, req *sdk.Request) error {
 		go func() { // it does not leave when asked
 			signal.Ignore(syscall.SIGTERM)
@@ -222,13 +220,19 @@ var builds = map[string]func(context.Context, *sdk.Request) error{
 	"writes-version": func(_ context.Context, req *sdk.Request) error {
 		return os.WriteFile(req.Output, []byte(os.Args[len(os.Args)-1]), 0o600)
 	},
-	"no-image":  func(context.Context, *sdk.Request) error { return nil },
-	"symlink":   func(_ context.Context, req *sdk.Request) error { return os.Symlink("/etc/passwd", req.Output) },
-	"directory": func(_ context.Context, req *sdk.Request) error { return os.Mkdir(req.Output, 0o700) },
-	"fifo":      func(_ context.Context, req *sdk.Request) error { return syscall.Mkfifo(req.Output, 0o600) },
-	"empty":     func(_ context.Context, req *sdk.Request) error { return os.WriteFile(req.Output, nil, 0o600) },
-	"bad-magic": func(_ context.Context, req *sdk.Request) error {
-		return os.WriteFile(req.Output, make([]byte, 4096), 0o600)
+	"no-image":     func(context.Context, *sdk.Request) error { return nil },
+	"symlink":      func(_ context.Context, req *sdk.Request) error { return os.Symlink("/etc/passwd", req.Output) },
+	"directory":    func(_ context.Context, req *sdk.Request) error { return os.Mkdir(req.Output, 0o700) },
+	"fifo":         func(_ context.Context, req *sdk.Request) error { return syscall.Mkfifo(req.Output, 0o600) },
+	"empty":        func(_ context.Context, req *sdk.Request) error { return os.WriteFile(req.Output, nil, 0o600) },
+	"bad-magic":    zeros,
+	"bad-erofs":    zeros,
+	"bad-squashfs": zeros,
+	"device": func(_ context.Context, req *sdk.Request) error {
+		return syscall.Mknod(req.Output, syscall.S_IFCHR|0o600, 1<<8|3)
+	},
+	"elsewhere": func(_ context.Context, req *sdk.Request) error {
+		return os.WriteFile(req.Output+".img", []byte("image"), 0o600)
 	},
 	"hardlink": func(_ context.Context, req *sdk.Request) error {
 		if err := os.WriteFile(req.Output, []byte("image"), 0o600); err != nil {
@@ -249,6 +253,11 @@ var builds = map[string]func(context.Context, *sdk.Request) error{
 		req.Log(sdk.LogWarn, "%s", strings.Repeat("y", 5<<20)+"\x1b[0m")
 		return os.WriteFile(req.Output, []byte("image"), 0o600)
 	},
+}
+
+// zeros is a builder whose image has no magic.
+func zeros(_ context.Context, req *sdk.Request) error {
+	return os.WriteFile(req.Output, make([]byte, 4096), 0o600)
 }
 
 // printTo writes past what go-plugin has made of os.Stdout and os.Stderr.
@@ -299,113 +308,16 @@ while :; do sleep 1000; done`
 	return nil
 }
 
-// rawBuilders are those that do not keep to go-plugin or to the protocol.
-var rawBuilders = map[string]func(){
-	"prints-line":     func() { fmt.Println("hello \x1b[31mworld"); forever() },
-	"prints-garbage":  func() { fmt.Print("\x00\x01\xff|\x1b|\n"); forever() },
-	"prints-100k":     func() { fmt.Print(strings.Repeat("z", 100<<10)); forever() },
-	"prints-part":     func() { fmt.Print("1|1|unix") },
-	"silent":          forever,
-	"exits-3":         func() { fmt.Fprintln(os.Stderr, "cannot \x1b[1mstart"); os.Exit(3) },
-	"closes-stdout":   func() { _ = os.Stdout.Close(); forever() },
-	"newer":           func() { fmt.Println("1|7|unix|/x|grpc|" + certificate()); forever() },
-	"older":           func() { fmt.Println("1|0|unix|/x|grpc|" + certificate()); forever() },
-	"other-core":      func() { fmt.Println("9|1|unix|/x|grpc|" + certificate()); forever() },
-	"netrpc":          func() { fmt.Println("1|1|unix|/x|netrpc|"); forever() },
-	"no-certificate":  func() { fmt.Println("1|1|unix|/x|grpc|"); forever() },
-	"bad-certificate": func() { fmt.Println("1|1|unix|/x|grpc|" + strings.Repeat("!", 99)); forever() },
-	"far-away":        func() { fmt.Println("1|1|tcp|192.0.2.1:80|grpc|" + certificate()); forever() },
-	"dead-address":    func() { fmt.Println("1|1|unix|/nonexistent/socket|grpc|" + certificate()); forever() },
-	"dead-and-gone":   func() { fmt.Println("1|1|unix|/nonexistent/socket|grpc|" + certificate()) },
-	"deaf-address": func() {
-		l, err := (&net.ListenConfig{}).Listen(context.Background(), "unix", filepath.Join(os.Getenv("PLUGIN_UNIX_SOCKET_DIR"), "s"))
-		if err != nil {
-			os.Exit(1)
-		}
-		fmt.Println("1|1|unix|" + l.Addr().String() + "|grpc|" + certificate())
-		forever()
-	},
-	"two-results":  func() { serveRaw(result(5), result(5)) },
-	"chatty-end":   func() { serveRaw(result(5), logEvent("more")) },
-	"no-result":    func() { serveRaw(logEvent("only this")) },
-	"wrong-size":   func() { serveRaw(result(6)) },
-	"huge-message": func() { serveRaw(logEvent(strings.Repeat("x", 5<<20)), result(5)) },
-	"odd-events": func() {
-		serveRaw(&pb.BuildEvent{}, &pb.BuildEvent{Event: &pb.BuildEvent_Log{}}, logEvent("\x1b[31m"+strings.Repeat("x", 1<<20)), result(5))
-	},
-	"no-builder": func() { servePlugin(func(*grpc.Server) {}) },
-}
-
-func forever() { time.Sleep(time.Hour) }
-
-// certificate returns one as a handshake has it.
-func certificate() string {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
+// leaveStrays starts strays and writes their pids to the file pids.
+func leaveStrays() {
+	rec := &recorder{}
+	if err := stray(context.Background(), &sdk.Request{Events: rec}); err != nil {
 		panic(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
+	path := filepath.Join(os.TempDir(), "pids")
+	if err := errors.Join(os.WriteFile(path+".new", []byte(rec.log()), 0o600), os.Rename(path+".new", path)); err != nil {
 		panic(err)
 	}
-	return base64.RawStdEncoding.EncodeToString(der)
-}
-
-func result(size uint64) *pb.BuildEvent {
-	return &pb.BuildEvent{Event: &pb.BuildEvent_Result{Result: &pb.Result{Size: size}}}
-}
-
-func logEvent(text string) *pb.BuildEvent {
-	return &pb.BuildEvent{Event: &pb.BuildEvent_Log{Log: &pb.Log{Level: pb.LogLevel_LOG_LEVEL_INFO, Text: text}}}
-}
-
-// scripted is a builder that says what it is told to.
-type scripted struct {
-	pb.UnimplementedBuilderServer
-	events []*pb.BuildEvent
-}
-
-func (scripted) Describe(context.Context, *pb.DescribeRequest) (*pb.DescribeResponse, error) {
-	return &pb.DescribeResponse{Name: os.Getenv(fakeVar), MediaType: "application/x-test", Input: pb.Input_INPUT_TREE}, nil
-}
-
-func (s scripted) Build(req *pb.BuildRequest, stream grpc.ServerStreamingServer[pb.BuildEvent]) error {
-	if err := os.WriteFile(req.GetOutput(), []byte("image"), 0o600); err != nil {
-		return err
-	}
-	for _, e := range s.events {
-		if err := stream.Send(e); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func serveRaw(events ...*pb.BuildEvent) {
-	servePlugin(func(s *grpc.Server) { pb.RegisterBuilderServer(s, scripted{events: events}) })
-}
-
-func servePlugin(register func(*grpc.Server)) {
-	plugin.Serve(&plugin.ServeConfig{
-		HandshakeConfig:  sdk.Handshake(),
-		VersionedPlugins: map[int]plugin.PluginSet{1: {"builder": rawPlugin{register: register}}},
-		GRPCServer:       plugin.DefaultGRPCServer,
-	})
-}
-
-type rawPlugin struct {
-	plugin.NetRPCUnsupportedPlugin
-	register func(*grpc.Server)
-}
-
-func (p rawPlugin) GRPCServer(_ *plugin.GRPCBroker, s *grpc.Server) error {
-	p.register(s)
-	return nil
-}
-
-func (rawPlugin) GRPCClient(context.Context, *plugin.GRPCBroker, *grpc.ClientConn) (any, error) {
-	return nil, errors.New("not a client")
 }
 
 // hostProcess is a whole host in a process of its own: it builds with the
