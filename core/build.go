@@ -66,6 +66,8 @@ type BuilderRef struct {
 	Version  string            `json:"version"`
 	Identity string            `json:"identity"`
 	Tools    map[string]string `json:"tools"`
+	// Varies: equal input may give other bytes, by the builder's own word.
+	Varies bool `json:"varies,omitempty"`
 }
 
 // buildAnswer is what the store keeps with a built artifact.
@@ -282,7 +284,7 @@ func toolsPresent(b *host.Builder) error {
 
 // RefOf names a builder as the results of builds do.
 func RefOf(b *host.Builder) BuilderRef {
-	r := BuilderRef{Name: b.Name, Version: b.Description.Version, Identity: b.Identity, Tools: make(map[string]string)}
+	r := BuilderRef{Name: b.Name, Version: b.Description.Version, Identity: b.Identity, Tools: make(map[string]string), Varies: !b.Description.Deterministic}
 	for _, t := range b.Description.Tools {
 		r.Tools[t.Name] = t.Version
 	}

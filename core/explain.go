@@ -140,6 +140,9 @@ func (e *Engine) look(x *Explanation) error {
 	if err == nil {
 		x.Hit, x.LastUse = true, use.Last
 		x.Why = fmt.Sprintf("the store has the answer, artifact %s, made %s", a.Artifact, a.Created.Format(time.RFC3339))
+		if x.Builder.Varies {
+			x.Why += ", whose bytes another build would not repeat"
+		}
 		return nil
 	}
 	switch {

@@ -50,6 +50,9 @@ func printExplanation(w io.Writer, x *core.Explanation) error {
 		verdict = "hit"
 	}
 	fmt.Fprintf(&b, "image     %s\nkey       %s\nverdict   %s: %s\n", printable(x.Ref), x.Key, verdict, printable(x.Why))
+	if x.Builder.Varies {
+		fmt.Fprintf(&b, "builder   %s varies: equal input may give other bytes\n", printable(x.Builder.Name))
+	}
 	if x.Hit {
 		fmt.Fprintf(&b, "artifact  %s, %s, last used %s\n", x.Artifact.Path, bytesText(x.Artifact.Size), x.LastUse.UTC().Format(time.RFC3339))
 	}

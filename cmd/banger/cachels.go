@@ -74,6 +74,9 @@ func printCached(w io.Writer, list []core.Cached) error {
 			continue
 		}
 		builder := e.Builder.Name + " " + e.Builder.Version
+		if e.Builder.Varies {
+			builder += " (varies)"
+		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", brief(e.Action), printable(e.Ref), printable(builder),
 			bytesText(e.Size), bytesText(e.Bytes), stamp(e.Created), stamp(e.LastUse))
 	}

@@ -19,6 +19,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	playBuilder()
 	if fifo := os.Getenv(playVariable); fifo != "" {
 		if err := play(fifo); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -52,12 +53,13 @@ func TestScript(t *testing.T) {
 			return os.Mkdir(home, 0o777)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"mkimage":  mkimage,
-			"exits":    exits,
-			"empty":    emptyDir,
-			"serve":    serveImage,
-			"break":    breakRegistry,
-			"requests": requests,
+			"mkimage":   mkimage,
+			"mkbuilder": mkbuilder,
+			"exits":     exits,
+			"empty":     emptyDir,
+			"serve":     serveImage,
+			"break":     breakRegistry,
+			"requests":  requests,
 		},
 		Condition: func(cond string) (bool, error) {
 			if cond == "root" {
