@@ -101,7 +101,7 @@ func TestStraysBeforeABuild(t *testing.T) {
 				t.Fatal(err)
 			}
 			var pids []int
-			for _, line := range strings.Fields(string(text)) {
+			for line := range strings.FieldsSeq(string(text)) {
 				pid, _ := strconv.Atoi(line)
 				pids = append(pids, pid)
 			}

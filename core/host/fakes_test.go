@@ -72,7 +72,7 @@ func (f fake) Describe(ctx context.Context) (sdk.Description, error) {
 	case "bad-squashfs":
 		d.MediaType = "application/vnd.banger.image.squashfs"
 	case "misnamed-stray":
-		leaveStrays()
+		leaveStrays(ctx)
 		d.Name = "someone-else"
 	case "misnamed":
 		d.Name = "someone-else"
@@ -309,9 +309,9 @@ while :; do sleep 1000; done`
 }
 
 // leaveStrays starts strays and writes their pids to the file pids.
-func leaveStrays() {
+func leaveStrays(ctx context.Context) {
 	rec := &recorder{}
-	if err := stray(context.Background(), &sdk.Request{Events: rec}); err != nil {
+	if err := stray(ctx, &sdk.Request{Events: rec}); err != nil {
 		panic(err)
 	}
 	path := filepath.Join(os.TempDir(), "pids")

@@ -57,14 +57,14 @@ var rawBuilders = map[string]func(){
 	"odd-events": func() {
 		serveRaw(&pb.BuildEvent{}, &pb.BuildEvent{Event: &pb.BuildEvent_Log{}}, logEvent("\x1b[31m"+strings.Repeat("x", 1<<20)), result(5))
 	},
-	"silent-stray":  func() { leaveStrays(); forever() },
-	"garbage-stray": func() { leaveStrays(); fmt.Print("\x00\x1b[31m\n"); forever() },
+	"silent-stray":  func() { leaveStrays(context.Background()); forever() },
+	"garbage-stray": func() { leaveStrays(context.Background()); fmt.Print("\x00\x1b[31m\n"); forever() },
 	"dead-stray": func() {
-		leaveStrays()
+		leaveStrays(context.Background())
 		fmt.Println("1|1|unix|/nonexistent/socket|grpc|" + certificate())
 		forever()
 	},
-	"exits-stray": func() { leaveStrays(); os.Exit(3) },
+	"exits-stray": func() { leaveStrays(context.Background()); os.Exit(3) },
 	"no-builder":  func() { servePlugin(func(*grpc.Server) {}) },
 }
 

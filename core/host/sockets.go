@@ -1,13 +1,15 @@
 package host
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"banger/internal/hint"
 )
 
 // maxSocketBase bounds the path of the directory below which go-plugin makes
@@ -19,7 +21,7 @@ const maxSocketBase = len(unix.RawSockaddrUnix{}.Path) - 1 - 56
 // socketDir makes a private directory for a builder's socket: in temp, or
 // where that path is too long or takes no files, in a usual place.
 func socketDir(temp string) (string, error) {
-	var errs []error
+	var failed []string
 	for _, base := range []string{temp, filepath.Join("/run/user", strconv.Itoa(os.Getuid())), "/tmp", "/dev/shm", "/var/tmp"} {
 		if base == "" || !filepath.IsAbs(base) || len(base) > maxSocketBase {
 			continue
@@ -28,7 +30,8 @@ func socketDir(temp string) (string, error) {
 		if err == nil {
 			return dir, nil
 		}
-		errs = append(errs, err)
+		failed = append(failed, err.Error())
 	}
-	return "", fmt.Errorf("make socket directory: %w", errors.Join(errs...))
+	err := fmt.Errorf("make a directory for its socket: %s", strings.Join(failed, "; "))
+	return "", hint.With(err, "set TMPDIR to a directory that you may write to, with a short path")
 }

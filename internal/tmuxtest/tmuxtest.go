@@ -63,6 +63,9 @@ func (m *Terminal) do(args ...string) string {
 	return string(out)
 }
 
+// Close closes the terminal, as one closes its window.
+func (m *Terminal) Close() { m.t.Helper(); m.do("kill-server") }
+
 // Type types text as it is.
 func (m *Terminal) Type(text string) { m.t.Helper(); m.do("send-keys", "-l", "--", text) }
 
