@@ -45,9 +45,21 @@ func barLine(t *task, now time.Time, width int) string {
 	counts := countText(t, now)
 	room := width - nameColumns - countColumns - 4
 	if room < leastBar {
-		return fit(strings.TrimRight(name, " ")+" "+counts, width)
+		return narrowLine(strings.TrimRight(name, " "), counts, width)
 	}
 	return name + " [" + barText(t, now, room) + "] " + fit(counts, countColumns)
+}
+
+// narrowLine is a line without room for a bar: what there is room for of the
+// name and then of the counts, of which the beginning matters.
+func narrowLine(name, counts string, width int) string {
+	const leastName, leastCount = 6, 5
+	if width < leastName+leastCount {
+		return fit(name, width)
+	}
+	room := max(leastName, width-1-utf8.RuneCountInString(counts))
+	name = strings.TrimRight(fit(name, min(utf8.RuneCountInString(name), room, width-1-leastCount)), " ")
+	return fit(name+" "+counts, width)
 }
 
 func barText(t *task, now time.Time, width int) string {

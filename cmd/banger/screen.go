@@ -5,19 +5,17 @@ import (
 	"io"
 	"os"
 	"strings"
-	"unicode/utf8"
 
 	"golang.org/x/term"
 )
 
 // screen draws a block of lines at the end of what a terminal shows, and draws
-// it anew in its place. The cursor rests at the start of the line below. Each
-// frame is one write.
+// it anew in its place. Each frame is one write.
 //
-// A line is never longer than a terminal of 80 columns shows, so that making
-// a window narrower does not wrap it. Where one becomes narrower still, most
-// terminals wrap what they show, and the rows that this adds are counted. But
-// some tell the new size only a while later: then such rows may stay behind.
+// The cursor rests at the start of the block's first line. A terminal that
+// becomes narrower wraps what it shows, and some tell their new size only a
+// while later; but the cursor stays with its line, so that the block is drawn
+// over what has become of it, and the rest is erased.
 type screen struct {
 	w     io.Writer
 	size  func() (columns, rows int)
@@ -43,49 +41,45 @@ func (s *screen) room() (columns, rows int) {
 	return max(1, min(columns-1, mostColumns)), max(1, rows-1)
 }
 
-// draw replaces the block. It erases row by row: some terminals keep a screen
-// that is erased whole among what has scrolled off.
+// draw replaces the block.
 func (s *screen) draw(lines []string) { s.replace("", lines) }
 
 // print puts a line above the block.
 func (s *screen) print(line string) { s.replace(line, s.shown) }
 
+// What a terminal is told (ECMA-48; DEC's private mode 7 is the wrapping).
+const (
+	eraseLine = "\x1b[2K"
+	eraseRest = "\x1b[J"
+	second    = "\x1b[2G" // column
+	wrap      = "\x1b[?7h"
+	noWrap    = "\x1b[?7l"
+)
+
 // replace draws text, which ends with a line break or is empty, and the lines
-// in the place of the block.
+// in the place of the block. What is erased is never the whole screen: some
+// terminals keep that among what has scrolled off.
 func (s *screen) replace(text string, lines []string) {
-	old := s.rows()
-	if len(lines)+old == 0 && text == "" {
+	if len(lines)+len(s.shown) == 0 {
+		if text != "" {
+			_, _ = io.WriteString(s.w, text) // a terminal that is gone shows nothing
+		}
 		return
 	}
-	const erase, wrap, noWrap = "\x1b[2K", "\x1b[?7h", "\x1b[?7l"
 	var b strings.Builder
-	b.WriteString(up(old) + strings.Repeat(erase+"\r\n", old) + up(old))
-	b.WriteString(text + noWrap)
-	for _, l := range lines {
-		b.WriteString(l + "\r\n")
+	if text != "" || len(lines) == 0 {
+		b.WriteString(eraseLine + second + eraseRest + "\r" + text)
 	}
-	_, _ = io.WriteString(s.w, b.String()+wrap) // a terminal that is gone shows nothing
+	if len(lines) > 0 {
+		b.WriteString(noWrap)
+		for _, l := range lines {
+			b.WriteString(eraseLine + l + "\r\n")
+		}
+		fmt.Fprintf(&b, "%s\x1b[%dA%s", eraseRest, len(lines), wrap)
+	}
+	_, _ = io.WriteString(s.w, b.String())
 	s.shown = lines
 }
 
 // clear takes the block away.
 func (s *screen) clear() { s.draw(nil) }
-
-// rows is how many rows the block takes.
-func (s *screen) rows() int {
-	columns, _ := s.size()
-	rows := 0
-	for _, l := range s.shown {
-		n := utf8.RuneCountInString(strings.TrimRight(l, " "))
-		rows += max(1, (n+columns-1)/max(1, columns))
-	}
-	return rows
-}
-
-// up moves the cursor up by n rows, to the first column.
-func up(n int) string {
-	if n == 0 {
-		return ""
-	}
-	return fmt.Sprintf("\r\x1b[%dA", n)
-}
