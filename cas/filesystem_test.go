@@ -6,6 +6,7 @@ import (
 	"os"
 	"testing"
 
+	"banger/internal/hint"
 	"github.com/opencontainers/go-digest"
 	"golang.org/x/sys/unix"
 )
@@ -20,8 +21,8 @@ func TestWithoutLocks(t *testing.T) {
 		scratch, _, err := other.TempDir("x")
 		must(t, err)
 		s := openDisk(t, dir, d)
-		if err := s.LocksHold(); !errors.Is(err, ErrNoLocks) || !errors.Is(err, errno) {
-			t.Errorf("%v: %v", errno, err)
+		if err := s.LocksHold(); !errors.Is(err, ErrNoLocks) || !errors.Is(err, errno) || hint.Of(err) != "keep the store on a local filesystem" {
+			t.Errorf("%v: %v, hint %q", errno, err, hint.Of(err))
 		}
 		if _, err := os.Stat(scratch); err != nil {
 			t.Errorf("what a living process is making: %v", err)

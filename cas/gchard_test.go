@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"banger/internal/hint"
 	"banger/internal/need"
 )
 
@@ -83,8 +84,9 @@ func TestGCOnFullDisk(t *testing.T) {
 	if err := s.Writable(); !errors.Is(err, ErrNoSpace) {
 		t.Fatalf("writable: %v", err)
 	}
-	if _, err := s.GC(t.Context(), GCOptions{All: true}); !errors.Is(err, ErrBusy) {
-		t.Errorf("beside another process: %v", err)
+	if _, err := s.GC(t.Context(), GCOptions{All: true}); !errors.Is(err, ErrBusy) ||
+		hint.Of(err) != "wait for the other processes that use it, or free some space elsewhere" {
+		t.Errorf("beside another process: %v, hint %q", err, hint.Of(err))
 	}
 	must(t, other.Close())
 	res := gc(t, s, GCOptions{All: true})

@@ -11,6 +11,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	"golang.org/x/sys/unix"
 
+	"banger/internal/hint"
 	"banger/internal/need"
 )
 
@@ -141,8 +142,8 @@ func TestFullDisk(t *testing.T) {
 
 	check := unchanged(t, s)
 	large := make([]byte, 8<<20)
-	if _, err := s.PutBlob(t.Context(), large); !errors.Is(err, ErrNoSpace) {
-		t.Errorf("blob: %v", err)
+	if _, err := s.PutBlob(t.Context(), large); !errors.Is(err, ErrNoSpace) || hint.Of(err) != "free space on the store's filesystem, or use another store" {
+		t.Errorf("blob: %v, hint %q", err, hint.Of(err))
 	}
 	w, err := s.NewLayer()
 	must(t, err)
@@ -183,8 +184,8 @@ func TestCopyOutToFullDisk(t *testing.T) {
 	})
 	dst := filepath.Join(dir, "out")
 	must(t, os.WriteFile(dst, []byte("older"), 0o600))
-	if err := s.CopyOut(t.Context(), a, dst, CopyOptions{}); !errors.Is(err, ErrNoSpace) {
-		t.Errorf("got %v", err)
+	if err := s.CopyOut(t.Context(), a, dst, CopyOptions{}); !errors.Is(err, ErrNoSpace) || hint.Of(err) != "free space there, or choose a place on another filesystem" {
+		t.Errorf("got %v, hint %q", err, hint.Of(err))
 	}
 	if got := tree(t, dir); len(got) != 1 {
 		t.Errorf("left %q", got)

@@ -121,7 +121,7 @@ const usesName = "uses"
 
 // usesBound is how long a use waits to be recorded: other sessions hold the
 // lock for some microseconds, and gc for a few milliseconds.
-const usesBound = time.Minute
+var usesBound = time.Minute // shorter in a test
 
 // lockUses takes the lock of uses, which gc takes for each small batch that it
 // removes, and gives up when done is closed. It is a mutex, not a lock for

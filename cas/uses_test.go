@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"banger/internal/hint"
 	"github.com/opencontainers/go-digest"
 	"golang.org/x/sys/unix"
 )
@@ -191,8 +192,9 @@ func TestSessionLockUnlinked(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, dry := range []bool{true, false} {
-			if _, err := other.GC(t.Context(), GCOptions{All: true, DryRun: dry}); !errors.Is(err, ErrBusy) {
-				t.Errorf("gc: %v", err)
+			if _, err := other.GC(t.Context(), GCOptions{All: true, DryRun: dry}); !errors.Is(err, ErrBusy) ||
+				hint.Of(err) != "wait until it has ended, or run this as that process's user or as root" {
+				t.Errorf("gc: %v, hint %q", err, hint.Of(err))
 			}
 		}
 	}
@@ -215,5 +217,19 @@ func TestJournalOfTheDead(t *testing.T) {
 	must(t, openTest(t, s.dir).Close())
 	if _, err := os.Stat(path); !absent(err) {
 		t.Errorf("journal of a dead gc: %v", err)
+	}
+}
+
+// TestUsesHeld has another process, a stopped one, hold the lock of uses.
+func TestUsesHeld(t *testing.T) {
+	defer func(bound time.Duration) { usesBound = bound }(usesBound)
+	usesBound = time.Millisecond
+	s := openTest(t, t.TempDir())
+	unlock, err := openTest(t, s.dir).lockUses(nil)
+	must(t, err)
+	defer unlock()
+	err = s.record([]byte("x"))
+	if !errors.Is(err, ErrBusy) || hint.Of(err) != "look for a stopped banger process" {
+		t.Errorf("got %v, hint %q", err, hint.Of(err))
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"banger/cas"
 	"banger/core/host"
 	"banger/core/source"
+	"banger/internal/hint"
 	"banger/internal/ocitest"
 	tt "banger/internal/tartest"
 )
@@ -217,8 +218,8 @@ func TestRemoveCachedErrors(t *testing.T) {
 		if _, err := e.Build(t.Context(), BuildOptions{Image: im, Builder: "tree"}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := RemoveCached(t.Context(), e.Store, b.Ref, cas.GCOptions{}); !errors.Is(err, cas.ErrBusy) {
-			t.Errorf("in use: %v", err)
+		if _, err := RemoveCached(t.Context(), e.Store, b.Ref, cas.GCOptions{}); !errors.Is(err, cas.ErrBusy) || hint.Of(err) != "wait for the builds that use it and run it again" {
+			t.Errorf("in use: %v, hint %q", err, hint.Of(err))
 		}
 	})
 	if !buildIn(t, dir, im).Cached {

@@ -17,6 +17,7 @@ import (
 	"banger/cas"
 	"banger/core/host"
 	"banger/core/source"
+	"banger/internal/hint"
 	"banger/internal/ocitest"
 	tt "banger/internal/tartest"
 	"banger/sdk"
@@ -202,8 +203,9 @@ func TestDamagedPack(t *testing.T) {
 		t.Fatal(err)
 	}
 	rot(t, filepath.Join(e.Store.Dir(), "layers/sha256/*/pack"))
-	if err := e.Export(t.Context(), im, io.Discard); !errors.Is(err, treetar.ErrContent) {
-		t.Fatalf("exporting a damaged pack: %v", err)
+	if err := e.Export(t.Context(), im, io.Discard); !errors.Is(err, treetar.ErrContent) ||
+		hint.Of(err) != "what was written is not whole; run it again: the damaged layers were set aside" {
+		t.Fatalf("exporting a damaged pack: %v, hint %q", err, hint.Of(err))
 	}
 	if err := e.Export(t.Context(), im, &got); err != nil {
 		t.Fatal(err, log.log)

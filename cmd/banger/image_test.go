@@ -40,9 +40,11 @@ var images = map[string]func() []ocitest.Layer{
 			tt.Device("dev-null", '3', 1, 3),
 		), Compression: ocitest.Gzip}}
 	},
-	"mixed": mixedImage,
-	"large": func() []ocitest.Layer { return []ocitest.Layer{noise()} },
-	"slow":  slowImage,
+	// One loss for those who set devices through debugfs.
+	"bigdevice": bad(tt.Device("dev-big", '3', 70_000, 1)),
+	"mixed":     mixedImage,
+	"large":     func() []ocitest.Layer { return []ocitest.Layer{noise()} },
+	"slow":      slowImage,
 
 	"truncated": func() []ocitest.Layer {
 		return damaged(func(b []byte) []byte { return b[:len(b)/2] })

@@ -123,6 +123,9 @@ func TestFindFailures(t *testing.T) {
 			}
 			b, err := h.Find(t.Context(), c.name)
 			checkFailure(t, err, c.want)
+			if c.name == "silent" && hint.Of(err) != "a builder calls sdk.Main at once; is this a builder at all?" {
+				t.Errorf("hint %q", hint.Of(err))
+			}
 			if b != nil || len(err.Error()) > 2000 {
 				t.Errorf("found %v, error of %d bytes", b, len(err.Error()))
 			}

@@ -190,7 +190,11 @@ func TestDigestDecides(t *testing.T) {
 	b := known(t, h, "talks")
 	b.Digest = "sha256:" + "0000000000000000000000000000000000000000000000000000000000000000"
 	req, _ := request(t)
-	checkFailure(t, h.Build(t.Context(), b, req), "has changed")
+	err := h.Build(t.Context(), b, req)
+	checkFailure(t, err, "has changed")
+	if hint.Of(err) != "run the command again" {
+		t.Errorf("hint %q", hint.Of(err))
+	}
 }
 
 func TestBusyFile(t *testing.T) {
@@ -203,8 +207,8 @@ func TestBusyFile(t *testing.T) {
 	defer f.Close()
 	_, err = h.Find(t.Context(), "talks")
 	checkFailure(t, err, "still being written")
-	if hint.Of(err) == "" {
-		t.Error("no hint")
+	if hint.Of(err) != "try again in a moment" {
+		t.Errorf("hint %q", hint.Of(err))
 	}
 }
 

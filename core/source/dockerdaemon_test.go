@@ -16,6 +16,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"banger/core/source"
+	"banger/core/source/daemon"
 	"banger/internal/hint"
 	"banger/internal/need"
 )
@@ -89,6 +90,13 @@ func TestDockerDaemonErrors(t *testing.T) {
 	err := wantError(t, "docker-daemon:x", gone, source.ErrNetwork, "was not reached")
 	if !strings.Contains(hint.Of(err), "start the docker daemon") {
 		t.Errorf("hint %q", hint.Of(err))
+	}
+}
+
+func TestDockerDaemonPermission(t *testing.T) {
+	err := source.DaemonError(fmt.Errorf("dial: %w", daemon.ErrPermission))
+	if want := "add yourself to the group docker and log in again"; !errors.Is(err, source.ErrAuth) || !strings.HasPrefix(hint.Of(err), want) {
+		t.Errorf("got %v, hint %q", err, hint.Of(err))
 	}
 }
 

@@ -17,13 +17,17 @@ type Fault func(w http.ResponseWriter, r *http.Request, body []byte, met int) bo
 // Faults are ways in which registries fail, and lie.
 var Faults = map[string]Fault{
 	// Answers that are not what was asked for.
-	"unauthorized": onImage(status(http.StatusUnauthorized, "UNAUTHORIZED", "authentication required")),
-	"forbidden":    onImage(status(http.StatusForbidden, "DENIED", "requested access to the resource is denied")),
-	"rate-limit":   onImage(after("3600", status(http.StatusTooManyRequests, "TOOMANYREQUESTS", "You have reached your pull rate limit."))),
-	"unavailable":  onImage(status(http.StatusServiceUnavailable, "UNAVAILABLE", "down for maintenance")),
-	"no-registry":  status(http.StatusNotFound, "", ""),
-	"web-page":     onImage(page),
-	"password":     password,
+	"unauthorized":   onImage(status(http.StatusUnauthorized, "UNAUTHORIZED", "authentication required")),
+	"forbidden":      onImage(status(http.StatusForbidden, "DENIED", "requested access to the resource is denied")),
+	"rate-limit":     onImage(after("3600", status(http.StatusTooManyRequests, "TOOMANYREQUESTS", "You have reached your pull rate limit."))),
+	"unavailable":    onImage(status(http.StatusServiceUnavailable, "UNAVAILABLE", "down for maintenance")),
+	"broken":         onImage(status(http.StatusInternalServerError, "", "")),
+	"gone":           onImage(status(http.StatusGone, "", "")),
+	"not-acceptable": onImage(status(http.StatusNotAcceptable, "", "")),
+	"hang-up":        onImage(hangUp),
+	"no-registry":    status(http.StatusNotFound, "", ""),
+	"web-page":       onImage(page),
+	"password":       password,
 	// What passes when it is asked again.
 	"unavailable-once": onImage(once(status(http.StatusBadGateway, "", ""))),
 	"rate-limit-once":  onImage(once(after("1", status(http.StatusTooManyRequests, "TOOMANYREQUESTS", "slow down")))),
