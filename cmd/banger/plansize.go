@@ -4,6 +4,7 @@ import (
 	"banger/core"
 	mkfse2fs "banger/plugins/mkfs-e2fs"
 	mkfserofs "banger/plugins/mkfs-erofs"
+	mkfsext4 "banger/plugins/mkfs-ext4"
 	"banger/sdk"
 	"banger/sdk/tree"
 )
@@ -14,11 +15,18 @@ type sizeOutput struct {
 	How   string `json:"how"`
 }
 
-// sizePlanners tell which size a bundled builder gives the image of a tree.
-var sizePlanners = map[string]func(*tree.Tree, sdk.SizePlan) (int64, error){
-	"e2fs":    mkfse2fs.PlanSize,
-	"debugfs": mkfse2fs.PlanSize,
-	"erofs":   mkfserofs.PlanSize,
+// sizePlanners tell which size a bundled builder gives the image of a tree. The
+// others are not listed: how large theirs become nobody knows before.
+var sizePlanners = map[string]func(*tree.Tree, sdk.Options, sdk.SizePlan) (int64, error){
+	"e2fs":    anyOptions(mkfse2fs.PlanSize),
+	"debugfs": anyOptions(mkfse2fs.PlanSize),
+	"ext4":    mkfsext4.PlanSize,
+	"erofs":   anyOptions(mkfserofs.PlanSize),
+}
+
+// anyOptions is a planner to which options make no difference.
+func anyOptions(plan func(*tree.Tree, sdk.SizePlan) (int64, error)) func(*tree.Tree, sdk.Options, sdk.SizePlan) (int64, error) {
+	return func(t *tree.Tree, _ sdk.Options, want sdk.SizePlan) (int64, error) { return plan(t, want) }
 }
 
 // sizeOutputOf tells the size of the planned image, or what is wrong with the
@@ -29,7 +37,7 @@ func sizeOutputOf(p *core.Plan, want sdk.SizePlan) (sizeOutput, error) {
 	case p.Known != nil:
 		return sizeOutput{&p.Known.Size, "as it was built"}, nil
 	case planner != nil && p.Builder.Bundled && p.Tree != nil:
-		n, err := planner(p.Tree, want)
+		n, err := planner(p.Tree, p.Options, want)
 		if err != nil {
 			return sizeOutput{nil, "it does not fit"}, err
 		}
