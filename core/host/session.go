@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -35,7 +34,7 @@ type session struct {
 
 	ctx     context.Context // ends with the session; the socket lives no longer
 	cancel  context.CancelFunc
-	sockets string // a directory
+	sockets *sockets
 	plugin  *plugin.Client
 	runner  *runner
 	noise   *noise
@@ -45,7 +44,7 @@ type session struct {
 // open launches b from p, which is loaded and stays the caller's, and returns
 // once it answers. The caller ends the session.
 func (h *Host) open(ctx context.Context, b *Builder, p *program, w work) (*session, error) {
-	sockets, err := socketDir(h.cfg.TempDir)
+	sockets, err := newSockets(h.cfg.TempDir)
 	if err != nil {
 		return nil, failure(ctx, b, "start", err)
 	}
@@ -58,7 +57,7 @@ func (h *Host) open(ctx context.Context, b *Builder, p *program, w work) (*sessi
 		return nil, errors.Join(err, s.end())
 	}
 	// The one connection there will be is made; nobody needs the socket's name.
-	if err := os.RemoveAll(s.sockets); err != nil {
+	if err := s.sockets.remove(); err != nil {
 		return nil, errors.Join(failure(ctx, b, "start", err), s.end())
 	}
 	return s, nil
@@ -77,7 +76,7 @@ func (s *session) config() *plugin.ClientConfig {
 		SyncStdout:       s.stdio[0],
 		SyncStderr:       s.stdio[1],
 		RunnerFunc:       s.runner.prepare,
-		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: s.sockets},
+		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: s.sockets.dir},
 		GRPCDialOptions: []grpc.DialOption{
 			grpc.WithContextDialer(s.dial),
 			grpc.WithIdleTimeout(0),
@@ -152,7 +151,7 @@ func (s *session) end() error {
 		w.flush()
 	}
 	s.noise.close()
-	return errors.Join(err, os.RemoveAll(s.sockets))
+	return errors.Join(err, s.sockets.remove())
 }
 
 func wait(done <-chan struct{}, limit time.Duration) {
