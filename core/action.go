@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/opencontainers/go-digest"
@@ -46,7 +47,8 @@ type question struct {
 }
 
 // ask makes the action key of a build whose options are checked.
-func (e *Engine) ask(b *host.Builder, manifest digest.Digest, o BuildOptions) (*question, error) {
+// runner finds who runs the build, if that matters.
+func (e *Engine) ask(b *host.Builder, manifest digest.Digest, o BuildOptions, runner func() (*stage.Capabilities, error)) (*question, error) {
 	p := buildPreimage{
 		Kind:     "build",
 		Manifest: manifest,
@@ -69,7 +71,7 @@ func (e *Engine) ask(b *host.Builder, manifest digest.Digest, o BuildOptions) (*
 	}
 	var err error
 	if b.Description.PrivilegeDependent {
-		if p.Runner, err = e.runner(); err != nil {
+		if p.Runner, err = runner(); err != nil {
 			return nil, err
 		}
 	}
@@ -80,11 +82,13 @@ func (e *Engine) ask(b *host.Builder, manifest digest.Digest, o BuildOptions) (*
 	return q, nil
 }
 
-// runner finds what staging can do here for this process. A store that cannot
-// be written has nothing staged in it: any answer that is true of this process
-// then leads to an image that it could have made.
-func (e *Engine) runner() (*stage.Capabilities, error) {
-	dir, _, remove, err := e.tempDir("probe")
+// probe finds what staging can do here for this process. A store that cannot
+// be written has nothing staged in it: then looking is enough.
+func (e *Engine) probe() (*stage.Capabilities, error) {
+	dir, remove, err := e.Store.TempDir("probe")
+	if errors.Is(err, cas.ErrReadOnly) || errors.Is(err, cas.ErrNoSpace) {
+		return e.look()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("probe staging: %w", err)
 	}
@@ -92,6 +96,15 @@ func (e *Engine) runner() (*stage.Capabilities, error) {
 	c, err := stage.Probe(dir)
 	if err != nil {
 		return nil, fmt.Errorf("probe staging: %w", err)
+	}
+	return &c, nil
+}
+
+// look is probe for those who leave no trace.
+func (e *Engine) look() (*stage.Capabilities, error) {
+	c, err := stage.Look(e.storePlace(), e.TempDir)
+	if err != nil {
+		return nil, err
 	}
 	return &c, nil
 }

@@ -110,7 +110,7 @@ func (e *Engine) Build(ctx context.Context, o BuildOptions) (*BuildResult, error
 	if err != nil {
 		return nil, err
 	}
-	q, err := e.ask(b, src.Manifest().Digest, o)
+	q, err := e.ask(b, src.Manifest().Digest, o, e.probe)
 	if err != nil {
 		return nil, err
 	}

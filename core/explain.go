@@ -58,12 +58,12 @@ func (e *Engine) Explain(ctx context.Context, o BuildOptions) (*Explanation, err
 	if err := e.resolve(ctx, o.Image, x); err != nil {
 		return nil, err
 	}
-	q, err := e.ask(b, x.Manifest, o)
+	q, err := e.ask(b, x.Manifest, o, e.look)
 	if err != nil {
 		return nil, err
 	}
 	x.Key, x.Preimage = q.key, q.preimage
-	if err := e.look(x); err != nil {
+	if err := e.find(x); err != nil {
 		return nil, err
 	}
 	if o.NoCache && x.Hit {
@@ -131,8 +131,8 @@ func buildOf(a cas.Action) (buildAnswer, buildPreimage, bool) {
 	return ans, p, ok
 }
 
-// look finds the answer to x, or the one nearest to it.
-func (e *Engine) look(x *Explanation) error {
+// find finds the answer to x, or the one nearest to it.
+func (e *Engine) find(x *Explanation) error {
 	a, use, err := e.Store.PeekAction(x.Key)
 	if err == nil {
 		x.Artifact, err = e.Store.PeekArtifact(a.Artifact)

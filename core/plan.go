@@ -60,7 +60,7 @@ func (e *Engine) Plan(ctx context.Context, o BuildOptions) (*Plan, error) {
 		return nil, err
 	}
 	defer src.close()
-	q, err := e.ask(b, src.Manifest().Digest, o)
+	q, err := e.ask(b, src.Manifest().Digest, o, e.look)
 	if err != nil {
 		return nil, err
 	}

@@ -2,30 +2,16 @@ package core
 
 import (
 	"errors"
-	"fmt"
 	"os"
+	"path/filepath"
 
 	"banger/cas"
 	"banger/core/source"
 )
 
-// tempDir makes a private temporary directory in the store or, where that
-// cannot be written, in Config.TempDir. inStore says where it is.
-func (e *Engine) tempDir(what string) (dir string, inStore bool, remove func(), err error) {
-	dir, remove, err = e.Store.TempDir(what)
-	if err == nil || e.TempDir == "" || !errors.Is(err, cas.ErrReadOnly) && !errors.Is(err, cas.ErrNoSpace) {
-		return dir, true, remove, err
-	}
-	dir, elsewhereErr := os.MkdirTemp(e.TempDir, "banger-"+what+"-")
-	if elsewhereErr != nil {
-		return "", false, nil, fmt.Errorf("%w; and elsewhere: %w", err, elsewhereErr)
-	}
-	return dir, false, func() { _ = os.RemoveAll(dir) }, nil
-}
-
-// lateDir is a temporary directory that is made when it is asked for: most
-// images need none, and a store that cannot be written has to give them out
-// all the same. It is not safe for concurrent use.
+// lateDir is a directory for temporary files without names. In the store it is
+// made when it is asked for: most images need none. Where the store cannot be
+// written it is Config.TempDir itself. It is not safe for concurrent use.
 type lateDir struct {
 	e       *Engine
 	what    string
@@ -42,12 +28,16 @@ func (l *lateDir) get() (string, error) {
 	if l.dir != "" {
 		return l.dir, nil
 	}
-	dir, inStore, remove, err := l.e.tempDir(l.what)
-	if err != nil {
+	dir, remove, err := l.e.Store.TempDir(l.what)
+	if err == nil {
+		l.dir, l.remove = dir, remove
+		return dir, nil
+	}
+	if l.e.TempDir == "" || !errors.Is(err, cas.ErrReadOnly) && !errors.Is(err, cas.ErrNoSpace) {
 		return "", err
 	}
-	l.dir, l.inStore, l.remove = dir, inStore, remove
-	return dir, nil
+	l.dir, l.inStore = l.e.TempDir, false
+	return l.dir, nil
 }
 
 // classify gives the errors of writing to the directory their kind.
@@ -56,4 +46,16 @@ func (l *lateDir) classify(err error) error {
 		return cas.Classify(err)
 	}
 	return err
+}
+
+// storePlace is the store's directory, or the nearest one above that is there.
+func (e *Engine) storePlace() string {
+	dir := e.Store.Dir()
+	for dir != filepath.Dir(dir) {
+		if info, err := os.Stat(dir); err == nil && info.IsDir() {
+			break
+		}
+		dir = filepath.Dir(dir)
+	}
+	return dir
 }

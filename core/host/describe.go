@@ -72,7 +72,7 @@ func (h *Host) checkRevision(b *Builder) error {
 	return hint.With(&Error{Builder: b.Name, Op: "find", Err: err}, "run the command again")
 }
 
-// ask starts the builder to have it describe itself.
+// ask has the builder describe itself: started, or within this process.
 func (h *Host) ask(ctx context.Context, b *Builder, p *program) (r *record, err error) {
 	r = &record{}
 	if !b.Bundled {
@@ -83,26 +83,37 @@ func (h *Host) ask(ctx context.Context, b *Builder, p *program) (r *record, err 
 			return nil, failure(ctx, b, "find", err)
 		}
 	}
-	s, err := h.open(ctx, b, p, work{dir: "/", temp: h.cfg.TempDir})
+	if describe := h.cfg.Bundled[b.Name].Describe; b.Bundled && describe != nil {
+		r.Description, err = describe(ctx)
+	} else {
+		r.Description, err = h.askProcess(ctx, b, p)
+	}
 	if err != nil {
 		return nil, err
+	}
+	r.Tools = h.toolStates(r.Description.Tools)
+	return r, nil
+}
+
+func (h *Host) askProcess(ctx context.Context, b *Builder, p *program) (d sdk.Description, err error) {
+	s, err := h.open(ctx, b, p, work{dir: "/", temp: h.cfg.TempDir})
+	if err != nil {
+		return d, err
 	}
 	defer func() { err = errors.Join(err, s.end()) }()
 	callCtx, cancel := context.WithTimeout(ctx, h.limits.describe)
 	defer cancel()
-	d, err := s.client.Describe(callCtx)
+	d, err = s.client.Describe(callCtx)
 	if callCtx.Err() != nil {
 		err = errSlow
 	}
+	if err == nil {
+		err = checkDescription(b.Name, &d)
+	}
 	if err != nil {
-		return nil, s.failure(ctx, "describe", err)
+		return d, s.failure(ctx, "describe", err)
 	}
-	if err := checkDescription(b.Name, &d); err != nil {
-		return nil, s.failure(ctx, "describe", err)
-	}
-	r.Description = d
-	r.Tools = h.toolStates(d.Tools)
-	return r, nil
+	return d, nil
 }
 
 // loadSettled loads a program whose digest is to be kept under the id of its

@@ -78,6 +78,9 @@ type Bundled struct {
 	// Revision, when not 0, is the one that the builder must describe itself
 	// with. Another one means that the program has been replaced on disk.
 	Revision uint32
+	// Describe, if not nil, is asked in the place of a process to describe the
+	// builder: by those who want to start none. It finds the same tools.
+	Describe func(context.Context) (sdk.Description, error)
 }
 
 // Cache keeps small JSON values by key. A value may be lost at any time; it

@@ -5,18 +5,18 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"banger/internal/nameless"
 )
 
-// spool returns a file with what fill writes. The file has no name any more:
-// it is gone when it is closed, or its process is.
+// spool returns a file with what fill writes. The file has no name: it is gone when it is closed, or its process is.
 func (o Options) spool(fill func(io.Writer) error) (*os.File, error) {
 	f, err := o.temporaryFile()
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrTemporary, err)
 	}
-	if err := errors.Join(os.Remove(f.Name()), fill(temporary{f})); err != nil {
-		_ = f.Close()
-		return nil, err
+	if err := fill(temporary{f}); err != nil {
+		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
 }
@@ -29,7 +29,7 @@ func (o Options) temporaryFile() (*os.File, error) {
 			return nil, err
 		}
 	}
-	return os.CreateTemp(dir, "image-*.tar")
+	return nameless.Create(dir)
 }
 
 // temporary marks the errors of writing to a temporary file.

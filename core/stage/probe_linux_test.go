@@ -3,6 +3,7 @@ package stage_test
 import (
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"syscall"
 	"testing"
 
@@ -26,6 +27,33 @@ func TestProbe(t *testing.T) {
 		t.Errorf("as root: %s", d)
 	}
 	isEmpty(t, dir)
+	if looked, err := stage.Look(dir); err != nil || looked != got {
+		t.Errorf("looking found %+v, %v", looked, err)
+	}
+}
+
+// TestLookTouchesNothing: the directory does not even have another time, and
+// where there is none to look in, memory will do.
+func TestLookTouchesNothing(t *testing.T) {
+	dir := t.TempDir()
+	before, err := os.Stat(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	looked, err := stage.Look(filepath.Join(dir, "none"), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	after, err := os.Stat(dir)
+	if err != nil || !after.ModTime().Equal(before.ModTime()) {
+		t.Errorf("%v became %v, %v", before.ModTime(), after.ModTime(), err)
+	}
+	if probed, err := stage.Probe(dir); err != nil || probed != looked {
+		t.Errorf("looked %+v, probed %+v, %v", looked, probed, err)
+	}
+	if c, err := stage.Look(filepath.Join(dir, "none")); err != nil || c.UID != os.Geteuid() {
+		t.Errorf("in memory: %+v, %v", c, err)
+	}
 }
 
 func TestProbeAsNobody(t *testing.T) {

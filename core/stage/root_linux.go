@@ -53,7 +53,15 @@ func listXattrs(fd int) []string {
 // isPrivileged reports whether this process has the capabilities(7) that it
 // takes to give files away and still work on them.
 func isPrivileged() bool {
-	const needed = 1<<unix.CAP_CHOWN | 1<<unix.CAP_DAC_OVERRIDE | 1<<unix.CAP_FOWNER | 1<<unix.CAP_FSETID
+	return hasCapabilities(1<<unix.CAP_CHOWN | 1<<unix.CAP_DAC_OVERRIDE | 1<<unix.CAP_FOWNER | 1<<unix.CAP_FSETID)
+}
+
+// hasMknod reports whether this process may make devices.
+func hasMknod() bool { return hasCapabilities(1 << unix.CAP_MKNOD) }
+
+// hasCapabilities reports whether all of a set of capabilities below 32 are
+// effective.
+func hasCapabilities(needed uint32) bool {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var data [2]unix.CapUserData
 	if err := unix.Capget(&header, &data[0]); err != nil {

@@ -24,5 +24,8 @@ func Dir(context.Context, *tree.Tree, tree.Packs, string, sdk.Staging, func(done
 // Probe fails: it takes Linux.
 func Probe(string) (Capabilities, error) { return Capabilities{}, errLinux }
 
+// Look fails: it takes Linux.
+func Look(...string) (Capabilities, error) { return Capabilities{}, errLinux }
+
 // Remove fails: it takes Linux.
 func Remove(string) error { return errLinux }
