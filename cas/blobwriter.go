@@ -30,7 +30,11 @@ func (s *Store) NewBlob() (BlobWriter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("begin blob: %w", Classify(err))
 	}
-	return &blobWriter{s: s, f: f, sum: sha256.New(), out: writeback{disk: &s.disk, f: f}}, nil
+	return s.blobWriterOf(f), nil
+}
+
+func (s *Store) blobWriterOf(f *os.File) *blobWriter {
+	return &blobWriter{s: s, f: f, sum: sha256.New(), out: writeback{disk: &s.disk, f: f}}
 }
 
 func (w *blobWriter) Write(p []byte) (int, error) {

@@ -87,9 +87,11 @@ func (p *planner) drop(r *root) {
 }
 
 func (p *planner) dropLitter() {
-	p.litter = p.stock.litter
-	for _, l := range p.litter {
-		p.bytes -= l.bytes
+	for _, l := range p.stock.litter {
+		if p.o.All || !l.stays {
+			p.litter = append(p.litter, l)
+			p.bytes -= l.bytes
+		}
 	}
 }
 

@@ -27,10 +27,11 @@ type holding struct {
 	future bool      // the stamp is
 }
 
-// litter is a thing in quarantine, or a dead temporary.
+// litter is a thing in quarantine, a dead temporary, or the beginning of a blob.
 type litter struct {
 	kind, name, path string
 	bytes            int64
+	stays            bool // unless everything goes
 }
 
 // futureSlack is how far a stamp may lie in the future without being wrong: a
@@ -95,6 +96,11 @@ func (s *Store) findLitter(st *stock) error {
 	}
 	for _, e := range bad {
 		st.litter = append(st.litter, s.litter(KindQuarantine, "quarantine", e.Name()))
+	}
+	if s.noLocks == nil {
+		for _, p := range s.partials(st.now) {
+			st.litter = append(st.litter, litter{KindPartial, p.hex, s.path(partialDir, p.hex), p.bytes, !p.stale})
+		}
 	}
 	temps, err := os.ReadDir(s.path("tmp"))
 	if err != nil && !absent(err) {

@@ -203,14 +203,17 @@ func (c *collector) replaceIndex(b []byte) error {
 
 func (c *collector) removeLitter() {
 	for _, l := range c.plan.litter {
-		if l.kind == KindTemporary {
+		switch l.kind {
+		case KindTemporary:
 			c.s.reclaimSession(strings.TrimSuffix(l.path, leaseSuffix))
-		} else {
+		case KindPartial:
+			c.s.removePartial(l.name)
+		default:
 			_ = removeTree(l.path)
 		}
 		if _, err := os.Lstat(l.path); absent(err) {
 			c.count(Removal{l.kind, l.name, l.bytes})
-		} else if l.kind != KindTemporary { // which others remove too, at this moment
+		} else if l.kind == KindQuarantine { // others deal with the rest too, at this moment
 			c.result.Failed++
 		}
 	}

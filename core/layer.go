@@ -65,16 +65,6 @@ func (l *layerPull) ensure(ctx context.Context, blob bool) (int64, error) {
 	return l.fetchRight(ctx)
 }
 
-// fetchRight is fetch, once more where a mirror may have given wrong bytes.
-func (l *layerPull) fetchRight(ctx context.Context) (int64, error) {
-	n, err := l.fetch(ctx)
-	if errors.Is(err, unpack.ErrDigest) && l.src.WithoutMirrors() {
-		l.e.Events.Log(sdk.LogWarn, err.Error()+": asking the registry itself")
-		return l.fetch(ctx)
-	}
-	return n, err
-}
-
 // present says whether the layer is in the store, sound as far as is known,
 // and its blob too if that is asked.
 func (l *layerPull) present(ctx context.Context, blob bool) (bool, error) {
@@ -119,19 +109,9 @@ func (l *layerPull) hasBlob() bool {
 	return err == nil && (l.layer.Size < 0 || info.Size() == l.layer.Size)
 }
 
-// fetch brings the layer from the image's source: one pass that keeps the
-// blob and unpacks it.
-func (l *layerPull) fetch(ctx context.Context) (int64, error) {
-	r, err := l.src.OpenLayer(ctx, l.i)
-	if err != nil {
-		return 0, err
-	}
-	defer r.Close()
-	blob, err := l.e.Store.NewBlob()
-	if err != nil {
-		return 0, fmt.Errorf("fetch %s: %w", l.task, err)
-	}
-	defer blob.Abort()
+// fetchFrom brings the layer from r: one pass that keeps the blob and unpacks
+// it.
+func (l *layerPull) fetchFrom(ctx context.Context, r io.Reader, blob cas.BlobWriter) (int64, error) {
 	n, err := l.unpack(ctx, r, blob, l.e.Gunzip)
 	if !errors.Is(err, unpack.ErrProgram) {
 		return n, err

@@ -24,9 +24,14 @@ type blobReader struct {
 	failures int
 }
 
-// openBlob begins to read the blob d from where it is to be had.
-func (e *endpoints) openBlob(ctx context.Context, d v1.Descriptor) (io.ReadCloser, error) {
-	r := &blobReader{ctx: ctx, at: e, c: e.after(nil), desc: d}
+// openBlob begins to read the blob d from where it is to be had, from its
+// byte from on.
+func (e *endpoints) openBlob(ctx context.Context, d v1.Descriptor, from int64) (io.ReadCloser, error) {
+	r := &blobReader{ctx: ctx, at: e, c: e.after(nil), desc: d, off: from}
+	if from > 0 && from == d.Size {
+		r.body = http.NoBody
+		return r, nil
+	}
 	if err := r.connect(); err != nil {
 		return nil, err
 	}
@@ -104,12 +109,7 @@ func (r *blobReader) connect() error {
 }
 
 func (r *blobReader) ask() error {
-	a, wanted := askBlob(r.desc.Digest.String()), []int{http.StatusOK}
-	if r.off > 0 {
-		a.header.Set("Range", fmt.Sprintf("bytes=%d-", r.off))
-		wanted = append(wanted, http.StatusPartialContent)
-	}
-	resp, err := r.c.do(r.ctx, a, wanted...)
+	resp, err := r.request()
 	if err != nil {
 		return err
 	}
@@ -118,6 +118,23 @@ func (r *blobReader) ask() error {
 		return r.checkLength(resp.ContentLength)
 	}
 	return r.skipTo(resp)
+}
+
+// request asks for the blob from r.off on, or for all of it if the registry
+// has no such range for it.
+func (r *blobReader) request() (*http.Response, error) {
+	a := askBlob(r.desc.Digest.String())
+	if r.off == 0 {
+		return r.c.do(r.ctx, a, http.StatusOK)
+	}
+	a.header.Set("Range", fmt.Sprintf("bytes=%d-", r.off))
+	resp, err := r.c.do(r.ctx, a, http.StatusOK, http.StatusPartialContent, http.StatusRequestedRangeNotSatisfiable)
+	if err != nil || resp.StatusCode != http.StatusRequestedRangeNotSatisfiable {
+		return resp, err
+	}
+	_ = resp.Body.Close()
+	a.header.Del("Range")
+	return r.c.do(r.ctx, a, http.StatusOK)
 }
 
 func (r *blobReader) checkLength(n int64) error {

@@ -72,6 +72,55 @@ func TestBrokenBlobsAreResumed(t *testing.T) {
 	}
 }
 
+// TestOpenLayerFrom asks for the rest of a blob, of a registry that knows ranges,
+// of one that does not, and of one that refuses them; and for nothing at all.
+func TestOpenLayerFrom(t *testing.T) {
+	for _, how := range []string{"ranges", "no ranges", "refused"} {
+		t.Run(how, func(t *testing.T) {
+			s := startRegistry(t)
+			im := mustOpen(t, s.ref("one"), fast(source.Options{}))
+			want, err := readBlob(t, im, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var sent atomic.Int64
+			s.onBlob(t, 1, func(w http.ResponseWriter, r *http.Request, blob []byte) bool {
+				if how == "refused" && r.Header.Get("Range") != "" {
+					w.WriteHeader(http.StatusRequestedRangeNotSatisfiable)
+					return true
+				}
+				counted := &countingWriter{w, &sent}
+				cut(counted, r, blob, len(blob), how == "ranges")
+				return true
+			})
+			for _, from := range []int64{0, 1, 30_000, int64(len(want))} {
+				sent.Store(0)
+				r, err := im.OpenLayerFrom(t.Context(), 1, from)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got, err := io.ReadAll(r)
+				if err := errors.Join(err, r.Close()); err != nil || !bytes.Equal(got, want[from:]) {
+					t.Errorf("from %d: %d bytes, %v", from, len(got), err)
+				}
+				if n := sent.Load(); how == "ranges" && n != int64(len(want))-from || from == int64(len(want)) && n != 0 {
+					t.Errorf("from %d: %d bytes were sent", from, n)
+				}
+			}
+		})
+	}
+}
+
+type countingWriter struct {
+	http.ResponseWriter
+	n *atomic.Int64
+}
+
+func (w *countingWriter) Write(p []byte) (int, error) {
+	w.n.Add(int64(len(p)))
+	return w.ResponseWriter.Write(p)
+}
+
 func TestBadBlobs(t *testing.T) {
 	for _, c := range []struct {
 		name, text string

@@ -2,6 +2,7 @@ package source
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -32,12 +33,30 @@ func (im *image) Config(ctx context.Context) ([]byte, error) {
 }
 
 func (im *image) OpenLayer(ctx context.Context, i int) (io.ReadCloser, error) {
+	return im.OpenLayerFrom(ctx, i, 0)
+}
+
+func (im *image) OpenLayerFrom(ctx context.Context, i int, from int64) (io.ReadCloser, error) {
 	if i < 0 || i >= len(im.manifest.Layers) {
 		return nil, fmt.Errorf("open layer %d of %s: %w: there are %d", i, im.name, ErrNotFound, len(im.manifest.Layers))
 	}
-	r, err := im.openLayer(ctx, i)
+	r, err := im.openLayerFrom(ctx, i, from)
 	if err != nil {
 		return nil, fmt.Errorf("open layer %d of %s (%s): %w", i+1, im.name, im.manifest.Layers[i].Digest, err)
+	}
+	return r, nil
+}
+
+func (im *image) openLayerFrom(ctx context.Context, i int, from int64) (io.ReadCloser, error) {
+	if reg, ok := im.layers.(*registry); ok {
+		return reg.openBlob(ctx, reg.layers[i], from)
+	}
+	r, err := im.openLayer(ctx, i)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := io.CopyN(io.Discard, r, from); err != nil {
+		return nil, errors.Join(fmt.Errorf("skip %d bytes: %w", from, err), r.Close())
 	}
 	return r, nil
 }

@@ -78,7 +78,7 @@ func (reg *registry) manifest(ctx context.Context, d v1.Descriptor, limit int64)
 
 func (reg *registry) config(ctx context.Context, d v1.Descriptor, limit int64) (raw []byte, err error) {
 	err = reg.each(ctx, func(c *client) error {
-		r, err := c.alone().openBlob(ctx, d)
+		r, err := c.alone().openBlob(ctx, d, 0)
 		if err != nil {
 			return err
 		}
@@ -92,5 +92,5 @@ func (reg *registry) config(ctx context.Context, d v1.Descriptor, limit int64) (
 }
 
 func (reg *registry) openLayer(ctx context.Context, i int) (io.ReadCloser, error) {
-	return reg.openBlob(ctx, reg.layers[i])
+	return reg.openBlob(ctx, reg.layers[i], 0)
 }

@@ -93,6 +93,9 @@ type Image interface {
 	// compressed or not. They are not verified. Reads fail soon after ctx
 	// ends. The caller closes the stream, before the Image.
 	OpenLayer(ctx context.Context, i int) (io.ReadCloser, error)
+	// OpenLayerFrom is OpenLayer without the first from bytes, of which a
+	// registry is asked for no more than it must.
+	OpenLayerFrom(ctx context.Context, i int, from int64) (io.ReadCloser, error)
 	// WithoutMirrors has layers come from the image's registry alone from now
 	// on, for a caller to whom a mirror gave wrong bytes. It reports whether
 	// there are mirrors.
