@@ -138,9 +138,13 @@ cover: ## Measure the tests' coverage of PKG= into cover.out
 	$(GO) test -coverprofile=cover.out -coverpkg=./... $(PKG)
 	@$(GO) tool cover -func=cover.out | tail -n 1
 
+# Whether install and deb put the builders, which are in the binary, in place as
+# programs of their own, too: BUILDERS=1
+BUILDERS ?=
+
 .PHONY: install
-install: bin/banger ## Install into DESTDIR= PREFIX=/usr/local: the binary, which has the bundled builders in it, completions and manual pages
-	packaging/install bin/banger bin/banger $(DESTDIR)$(PREFIX)
+install: $(if $(BUILDERS),$(BINARIES),bin/banger) ## Install into DESTDIR= PREFIX=/usr/local: the binary, completions, manual pages; with BUILDERS=1 standalone builders
+	packaging/install bin/banger bin/banger $(DESTDIR)$(PREFIX) $(if $(BUILDERS),$(filter bin/banger-builder-%,$(BINARIES)))
 
 # make release and deb, for ARCH= or both
 ARCH ?= amd64 arm64
@@ -153,8 +157,13 @@ $(ARCH:%=build/release/banger-%): build/release/banger-%:
 	GOOS=linux GOARCH=$* $(GOBUILD) -ldflags '-s -w -X main.release=$(VERSION)' -o $@ ./cmd/banger
 
 .PHONY: deb
-deb: $(ARCH:%=build/release/banger-%) bin/banger ## Make Debian packages for ARCH="amd64 arm64" in build/release
-	@for arch in $(ARCH); do packaging/deb "$$arch" '$(VERSION)' build/release bin/banger; done
+deb: $(ARCH:%=build/release/banger-%) $(if $(BUILDERS),$(ARCH:%=build/release/builders-%)) bin/banger ## Make Debian packages for ARCH="amd64 arm64" in build/release; BUILDERS=1 as for install
+	@for arch in $(ARCH); do packaging/deb "$$arch" '$(VERSION)' build/release bin/banger $(if $(BUILDERS),build/release/builders-$$arch/*); done
+
+.PHONY: $(ARCH:%=build/release/builders-%)
+$(ARCH:%=build/release/builders-%): build/release/builders-%:
+	rm -rf $@
+	GOOS=linux GOARCH=$* $(GOBUILD) -ldflags '-s -w -X main.release=$(VERSION)' -o $@/ ./plugins/.../cmd/...
 
 .PHONY: tools
 tools: $(foreach t,$(GOFUMPT) $(STATICCHECK) $(GOLANGCI_LINT) $(GOVULNCHECK) $(PROTOC_GEN_GO) $(PROTOC_GEN_GRPC),$(call tool,$(t))) ## Install the tools of lint, vuln and generate into build/tools

@@ -164,12 +164,7 @@ func newHost(c *cli.Context, describe host.Cache, looks bool) (*host.Host, error
 		return nil, err
 	}
 	config.Cache = describe
-	for name, b := range config.Bundled {
-		if looks {
-			b.Describe = bundledBuilders[name]().Describe
-			config.Bundled[name] = b
-		}
-	}
+	config.StartNone = looks
 	return host.New(config), nil
 }
 
@@ -184,16 +179,17 @@ func hostConfig(c *cli.Context) (host.Config, error) {
 		return host.Config{}, err
 	}
 	bundled := make(map[string]host.Bundled)
-	for name := range bundledBuilders {
-		bundled[name] = host.Bundled{Path: self, Args: []string{serveName, name}}
+	for name, builder := range bundledBuilders {
+		bundled[name] = host.Bundled{Path: self, Args: []string{serveName, name}, Describe: builder().Describe}
 	}
 	return host.Config{
-		Dirs:     pluginDirs(c),
-		Bundled:  bundled,
-		Lock:     lock,
-		Keeper:   host.Command{Path: self, Args: []string{keepName}},
-		ToolPath: toolPath(),
-		TempDir:  os.TempDir(),
+		Dirs:      pluginDirs(c),
+		Bundled:   bundled,
+		Installed: installedDirs(),
+		Lock:      lock,
+		Keeper:    host.Command{Path: self, Args: []string{keepName}},
+		ToolPath:  toolPath(),
+		TempDir:   os.TempDir(),
 	}, nil
 }
 
@@ -211,7 +207,20 @@ func defaultPluginDirs() []string {
 	if data := userDir("XDG_DATA_HOME", ".local/share"); data != "" {
 		dirs = append(dirs, filepath.Join(data, "banger", "plugins"))
 	}
-	return append(dirs, "/usr/libexec/banger")
+	return append(dirs, installedDirs()...)
+}
+
+// installedDirs are where builders are that were installed with this program:
+// below its own prefix, and below the system's.
+func installedDirs() []string {
+	const libexec = "libexec/banger"
+	dirs := []string{"/usr/" + libexec}
+	if exe, err := os.Executable(); err == nil && filepath.Base(filepath.Dir(exe)) == "bin" {
+		if own := filepath.Join(filepath.Dir(filepath.Dir(exe)), libexec); own != dirs[0] {
+			dirs = append([]string{own}, dirs...)
+		}
+	}
+	return dirs
 }
 
 // toolPath is PATH with the directories of system tools, which an ordinary

@@ -60,6 +60,7 @@ func (h *Host) describe(ctx context.Context, b *Builder) error {
 	if err := h.cfg.Lock.check(b, r.Digest); err != nil {
 		return failure(ctx, b, "find", err)
 	}
+	h.recognize(ctx, b)
 	return nil
 }
 
@@ -83,7 +84,7 @@ func (h *Host) ask(ctx context.Context, b *Builder, p *program) (r *record, err 
 			return nil, failure(ctx, b, "find", err)
 		}
 	}
-	if describe := h.cfg.Bundled[b.Name].Describe; b.Bundled && describe != nil {
+	if describe := h.cfg.Bundled[b.Name].Describe; b.Bundled && describe != nil && h.cfg.StartNone {
 		r.Description, err = describe(ctx)
 	} else {
 		r.Description, err = h.askProcess(ctx, b, p)

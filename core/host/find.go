@@ -113,11 +113,26 @@ func (h *Host) lookup(name string) *Builder {
 	for _, other := range found[1:] {
 		where := other.Path
 		if other.Bundled {
-			where = "bundled"
+			where = bundledPlace
 		}
 		b.Shadowed = append(b.Shadowed, where)
 	}
 	return b
+}
+
+// bundledPlace is where bundled builders are, for people.
+const bundledPlace = "bundled"
+
+// recognize takes the bundled builder off those that b hides if b is the same,
+// installed as a program of its own. b is described.
+func (h *Host) recognize(ctx context.Context, b *Builder) {
+	describe := h.cfg.Bundled[b.Name].Describe
+	if describe == nil || !slices.Contains(h.cfg.Installed, filepath.Dir(b.Path)) {
+		return
+	}
+	if d, err := describe(ctx); err == nil && d.Revision == b.Description.Revision {
+		b.Shadowed = slices.DeleteFunc(b.Shadowed, func(place string) bool { return place == bundledPlace })
+	}
 }
 
 // dirs returns the search path, absolute and without repetitions.

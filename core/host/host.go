@@ -51,6 +51,12 @@ type Config struct {
 	// builder in a directory that others can write to is refused.
 	Dirs    []string
 	Bundled map[string]Bundled // by name
+	// Installed are those of Dirs that belong to this program: a builder there
+	// with the revision of the bundled one is the same, and hides nothing.
+	Installed []string
+	// StartNone has bundled builders described by Bundled.Describe, for those
+	// who want to leave no trace.
+	StartNone bool
 	// Lock is what Dirs' builders must be; nil lets all of them be started.
 	Lock *Lock
 	// Keeper is a program whose main function is Keep, with the arguments
@@ -78,8 +84,8 @@ type Bundled struct {
 	// Revision, when not 0, is the one that the builder must describe itself
 	// with. Another one means that the program has been replaced on disk.
 	Revision uint32
-	// Describe, if not nil, is asked in the place of a process to describe the
-	// builder: by those who want to start none. It finds the same tools.
+	// Describe describes the builder in this process. It finds the same tools.
+	// May be nil.
 	Describe func(context.Context) (sdk.Description, error)
 }
 
