@@ -57,6 +57,7 @@ func leadingFlags(args []string) (rest, early []string, err error) {
 func arrangeCommand(app *cli.App, out []string, c *cli.Command, args []string) ([]string, error) {
 	name := "banger " + strings.Join(out[1:], " ")
 	var flags, operands []string
+	var foreign string              // a flag that only a command below this one has
 	line := make(map[string]string) // flags that are given, with their values
 	for len(args) > 0 {
 		arg := args[0]
@@ -74,7 +75,10 @@ func arrangeCommand(app *cli.App, out []string, c *cli.Command, args []string) (
 		default:
 			flag := findFlag(c.Flags, flagName(arg))
 			if flag == nil {
-				return nil, usagef("%s has no flag %s; see %s --help", name, arg, name)
+				if flag = flagBelow(c, flagName(arg)); flag == nil {
+					return nil, noFlag(name, arg)
+				}
+				foreign = arg
 			}
 			flags = append(flags, arg)
 			_, value, joined := strings.Cut(arg, "=")
@@ -88,6 +92,9 @@ func arrangeCommand(app *cli.App, out []string, c *cli.Command, args []string) (
 			line[flag.Names()[0]] = value
 		}
 	}
+	if foreign != "" {
+		return nil, noFlag(name, foreign)
+	}
 	added, err := configure(app, c.Flags, line)
 	if err != nil {
 		return nil, err
@@ -97,6 +104,20 @@ func arrangeCommand(app *cli.App, out []string, c *cli.Command, args []string) (
 		out = append(append(out, "--"), operands...)
 	}
 	return out, nil
+}
+
+func noFlag(command, arg string) error {
+	return usagef("%s has no flag %s; see %s --help", command, arg, command)
+}
+
+// flagBelow finds a flag of the commands below c.
+func flagBelow(c *cli.Command, name string) cli.Flag {
+	for _, sub := range c.Subcommands {
+		if f := findFlag(sub.Flags, name); f != nil {
+			return f
+		}
+	}
+	return nil
 }
 
 func isHelp(arg string) bool { return arg == "-h" || arg == "--help" || arg == "-help" }
