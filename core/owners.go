@@ -91,47 +91,19 @@ func (o *owners) build(a cas.Action) {
 	o.image(ans.Ref, p.Manifest)
 }
 
-// ociManifest and ociConfig are what of an image says which objects are its own
-// (image-spec, manifest.md, image-index.md and config.md).
-type (
-	ociManifest struct {
-		Config    struct{ Digest digest.Digest }
-		Layers    []struct{ Digest digest.Digest }
-		Manifests []struct{ Digest digest.Digest }
-	}
-	ociConfig struct {
-		RootFS struct {
-			DiffIDs []digest.Digest `json:"diff_ids"`
-		} `json:"rootfs"`
-	}
-)
-
-// image adds a manifest with its config and its layers.
+// image adds a manifest with what it refers to.
 func (o *owners) image(name string, d digest.Digest) {
-	o.add(name, "blob", d)
-	var m ociManifest
-	if !o.read(d, &m) {
-		return
-	}
-	for _, sub := range m.Manifests {
-		o.add(name, "blob", sub.Digest)
-	}
-	for _, l := range m.Layers {
-		o.add(name, "blob", l.Digest)
-	}
-	if m.Config.Digest == "" {
-		return
-	}
-	o.add(name, "blob", m.Config.Digest)
-	var c ociConfig
-	if o.read(m.Config.Digest, &c) {
-		for _, id := range c.RootFS.DiffIDs {
-			o.add(name, "layer", id)
-		}
+	o.add(name, cas.KindBlob, d)
+	for _, r := range (References{}).Manifest(d, o.read) {
+		o.add(name, r.Kind, r.Digest)
 	}
 }
 
-func (o *owners) read(d digest.Digest, v any) bool {
+// read returns a blob, nil for one that cannot be read.
+func (o *owners) read(d digest.Digest) []byte {
 	b, err := o.e.Store.PeekBlob(d, maxManifest)
-	return err == nil && json.Unmarshal(b, v) == nil
+	if err != nil {
+		return nil
+	}
+	return b
 }

@@ -27,13 +27,7 @@ func cacheExplain(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	s, err := openReader(c)
-	if err != nil {
-		return err
-	}
-	defer s.close()
-	x, err := s.engine.Explain(c.Context, o)
-	s.ui.done()
+	x, err := answer(c, openReader, func(e *core.Engine) (*core.Explanation, error) { return e.Explain(c.Context, o) })
 	if err != nil {
 		return err
 	}

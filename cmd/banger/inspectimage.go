@@ -42,13 +42,7 @@ func inspectImage(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	s, err := openSession(c)
-	if err != nil {
-		return err
-	}
-	defer s.close()
-	x, err := s.engine.Inspect(c.Context, im)
-	s.ui.done()
+	x, err := answer(c, openSession, func(e *core.Engine) (*core.Inspection, error) { return e.Inspect(c.Context, im) })
 	if err != nil {
 		return err
 	}

@@ -52,13 +52,7 @@ func plan(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	s, err := viewSession(c)
-	if err != nil {
-		return err
-	}
-	defer s.close()
-	p, err := s.engine.Plan(c.Context, o)
-	s.ui.done()
+	p, err := answer(c, viewSession, func(e *core.Engine) (*core.Plan, error) { return e.Plan(c.Context, o) })
 	if err != nil {
 		return err
 	}

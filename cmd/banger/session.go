@@ -73,6 +73,17 @@ func openWith(c *cli.Context, open func(*cli.Context) (*cas.Store, error), descr
 	return &session{store, h, engine, u}, nil
 }
 
+// answer opens a session for one question, and ends it with the answer.
+func answer[T any](c *cli.Context, open func(*cli.Context) (*session, error), ask func(*core.Engine) (T, error)) (T, error) {
+	s, err := open(c)
+	if err != nil {
+		var none T
+		return none, err
+	}
+	defer s.close()
+	return ask(s.engine)
+}
+
 func (s *session) close() {
 	s.ui.done()
 	_ = s.store.Close()

@@ -6,6 +6,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"banger/core"
 	"banger/core/listing"
 	"banger/sdk/tree"
 )
@@ -46,13 +47,10 @@ func listTree(c *cli.Context) error {
 	if !ok {
 		return usagef("--format is text, json or mtree, not %q", name)
 	}
-	s, err := openSession(c)
-	if err != nil {
-		return err
-	}
-	defer s.close()
-	t, _, err := s.engine.Tree(c.Context, im)
-	s.ui.done()
+	t, err := answer(c, openSession, func(e *core.Engine) (*tree.Tree, error) {
+		t, _, err := e.Tree(c.Context, im)
+		return t, err
+	})
 	if err != nil {
 		return err
 	}

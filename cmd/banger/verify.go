@@ -62,13 +62,7 @@ func verify(c *cli.Context) error {
 	if o.Options, err = ignored(c); err != nil {
 		return err
 	}
-	s, err := openSession(c)
-	if err != nil {
-		return err
-	}
-	defer s.close()
-	v, err := s.engine.VerifyImage(c.Context, o)
-	s.ui.done()
+	v, err := answer(c, openSession, func(e *core.Engine) (*core.VerifiedImage, error) { return e.VerifyImage(c.Context, o) })
 	if err != nil && !errors.Is(err, core.ErrDifferent) {
 		return err
 	}
@@ -117,13 +111,7 @@ func diff(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	s, err := openSession(c)
-	if err != nil {
-		return err
-	}
-	defer s.close()
-	list, err := s.engine.Diff(c.Context, images[0], images[1], o)
-	s.ui.done()
+	list, err := answer(c, openSession, func(e *core.Engine) ([]compare.Difference, error) { return e.Diff(c.Context, images[0], images[1], o) })
 	if err != nil && !errors.Is(err, core.ErrDifferent) {
 		return err
 	}
