@@ -44,43 +44,98 @@ func (s *Store) NewArtifact() (ArtifactWriter, error) {
 func (w *artifactWriter) Path() string { return w.path }
 
 func (w *artifactWriter) Commit(ctx context.Context, mediaType string) (Artifact, error) {
+	return w.CommitWithout(ctx, mediaType, Bodies{})
+}
+
+func (w *artifactWriter) CommitWithout(ctx context.Context, mediaType string, b Bodies) (Artifact, error) {
 	defer w.Abort()
-	d, err := w.commit(ctx, mediaType)
+	d, err := w.commit(ctx, mediaType, b)
 	if err != nil {
 		return Artifact{}, fmt.Errorf("commit artifact: %w", Classify(err))
 	}
 	return w.s.Artifact(d)
 }
 
-func (w *artifactWriter) commit(ctx context.Context, mediaType string) (digest.Digest, error) {
+func (w *artifactWriter) commit(ctx context.Context, mediaType string, b Bodies) (digest.Digest, error) {
 	if w.ended {
 		return "", errEnded
 	}
 	if mediaType == "" || len(mediaType) > maxMediaType || !utf8.ValidString(mediaType) {
 		return "", fmt.Errorf("invalid media type %.100q", mediaType)
 	}
-	b, err := w.sealImage(ctx, mediaType)
+	m := &manifest{ChunkSize: chunkSize, MediaType: mediaType}
+	bodies, err := w.bind(m, b)
+	if err != nil {
+		return "", err
+	}
+	if err := w.sealImage(ctx, m); err != nil {
+		return "", err
+	}
+	text, err := canonicalJSON(m)
 	if err != nil {
 		return "", err
 	}
 	object := filepath.Join(w.dir, "object")
-	if err := w.assemble(object, b); err != nil {
+	if err := w.assemble(object, text, bodies); err != nil {
 		return "", err
 	}
-	d := digest.FromBytes(b)
+	d := digest.FromBytes(text)
 	return d, w.s.publish(ctx, kindArtifact, d, object, func(path string) error {
 		_, err := artifactAt(path, d)
 		return err
 	})
 }
 
-// assemble makes the artifact's directory of the image and its manifest.
-func (w *artifactWriter) assemble(object string, manifest []byte) error {
+// bind notes in m the bodies of the image and the layers that they lie in,
+// which no gc removes from then on, and returns the file that lists them, nil
+// if there are none.
+func (w *artifactWriter) bind(m *manifest, b Bodies) ([]byte, error) {
+	if len(b.List) == 0 {
+		return nil, nil
+	}
+	b, err := b.used()
+	if err != nil {
+		return nil, err
+	}
+	m.Bodies = &bodiesOf{}
+	for _, d := range b.Layers {
+		if err := w.s.use(Object{KindLayer, d}); err != nil {
+			return nil, err
+		}
+		l, err := w.s.describeLayer(d)
+		if err != nil {
+			return nil, w.s.readError(kindLayer, d, err)
+		}
+		m.Bodies.Layers = append(m.Bodies.Layers, l)
+	}
+	info, err := os.Lstat(w.path)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.check(info.Size(), m.Bodies.packSizes()); err != nil {
+		return nil, err
+	}
+	file := encodeBodies(b.List)
+	if len(file) > maxBodies {
+		return nil, fmt.Errorf("%w: a list of %d bodies", ErrTooLarge, len(b.List))
+	}
+	m.Bodies.SHA256 = digest.FromBytes(file).Encoded()
+	return file, nil
+}
+
+// assemble makes the artifact's directory of the image, its bodies and its
+// manifest.
+func (w *artifactWriter) assemble(object string, manifest, bodies []byte) error {
 	if err := w.s.disk.mkdir(object, 0o777); err != nil {
 		return err
 	}
 	if err := w.s.writeSmall(filepath.Join(object, manifestName), manifest, readOnly); err != nil {
 		return err
+	}
+	if bodies != nil {
+		if err := w.s.writeSmall(filepath.Join(object, bodiesName), bodies, readOnly); err != nil {
+			return err
+		}
 	}
 	if err := w.s.disk.rename(w.path, filepath.Join(object, imageName), true); err != nil {
 		return err
@@ -95,18 +150,18 @@ func (w *artifactWriter) Abort() {
 	}
 }
 
-// sealImage hashes the image while it is being synced, and returns the
-// artifact manifest.
-func (w *artifactWriter) sealImage(ctx context.Context, mediaType string) ([]byte, error) {
+// sealImage hashes the image while it is being synced, and notes in m what it
+// is.
+func (w *artifactWriter) sealImage(ctx context.Context, m *manifest) error {
 	f, size, err := openImage(w.path)
 	if err != nil {
-		return nil, err
+		return err
 	}
+	m.Size = size
 	if err := w.s.owner.take(f); err != nil {
 		_ = f.Close()
-		return nil, err
+		return err
 	}
-	m := manifest{ChunkSize: chunkSize, MediaType: mediaType, Size: size}
 	both, ctx := errgroup.WithContext(ctx)
 	both.Go(func() error { return w.s.disk.sync(f) })
 	both.Go(func() (err error) {
@@ -115,12 +170,9 @@ func (w *artifactWriter) sealImage(ctx context.Context, mediaType string) ([]byt
 	})
 	if err := both.Wait(); err != nil {
 		_ = f.Close()
-		return nil, err
+		return err
 	}
-	if err := w.s.disk.close(f); err != nil {
-		return nil, err
-	}
-	return canonicalJSON(m)
+	return w.s.disk.close(f)
 }
 
 // openImage opens a builder's image for reading and punching holes, gives the

@@ -35,6 +35,8 @@ type Store struct {
 	denied  error    // why the store cannot be written, or nil
 	noLocks error    // why locks cannot be relied on, or nil
 
+	described sync.Map // layerOf by the state of its files; see describeLayer
+
 	closing  sync.Once
 	closeErr error
 }

@@ -28,12 +28,18 @@ func (s *Store) CheckBlob(ctx context.Context, d digest.Digest, always bool) err
 
 // CheckArtifact finds an artifact like [Store.Artifact], and hashes its image
 // if somebody has written to that since it was committed, or if always is set.
+// The bytes that lie in packs are the caller's to check: see
+// [Store.ArtifactLayers].
 func (s *Store) CheckArtifact(ctx context.Context, d digest.Digest, always bool) (Artifact, error) {
 	a, err := s.Artifact(d)
 	if err != nil {
 		return Artifact{}, err
 	}
-	if err := s.check(ctx, kindArtifact, d, filepath.Dir(a.Path), always); err != nil {
+	path, err := s.object(kindArtifact, d)
+	if err == nil {
+		err = s.check(ctx, kindArtifact, d, path, always)
+	}
+	if err != nil {
 		return Artifact{}, fmt.Errorf("check artifact: %w", err)
 	}
 	return a, nil
@@ -127,18 +133,25 @@ func endOfBlob(err error, got, want digest.Digest) error {
 
 // openedImage is the image of an artifact, and what it must be.
 type openedImage struct {
-	f *os.File
-	m *manifest
+	f      *os.File
+	m      *manifest
+	bodies []Body
 }
 
 // openImageOf opens the image of the artifact at dir, whose manifest is held
-// against d and whose size is right.
+// against d, as are its bodies, and whose size is right.
 func openImageOf(dir string, d digest.Digest) (*openedImage, error) {
-	a, m, err := artifactAndManifest(dir, d)
+	_, m, err := artifactAndManifest(dir, d)
 	if err != nil {
 		return nil, err
 	}
-	f, info, err := openRegular(a.Path)
+	i := &openedImage{m: m}
+	if m.Bodies != nil {
+		if i.bodies, err = bodiesAt(dir, m); err != nil {
+			return nil, err
+		}
+	}
+	f, info, err := openRegular(filepath.Join(dir, imageName))
 	if err != nil {
 		return nil, incomplete(err)
 	}
@@ -146,7 +159,8 @@ func openImageOf(dir string, d digest.Digest) (*openedImage, error) {
 		_ = f.Close()
 		return nil, fmt.Errorf("%w: the image has %d bytes, want %d", errBadContent, info.Size(), m.Size)
 	}
-	return &openedImage{f, m}, nil
+	i.f = f
+	return i, nil
 }
 
 // compare holds the sums of an image's chunks against those of the manifest.

@@ -108,13 +108,19 @@ type LayerWriter interface {
 type Artifacts interface {
 	// Artifact finds an artifact. Its manifest is hashed and its image's size
 	// checked; the image's content need not be read. An artifact that is not
-	// there is an [ErrNotFound]; a bad one is set aside and is an [ErrCorrupt]
-	// too.
+	// there, or that needs a layer that is not there as it was, is an
+	// [ErrNotFound]; a bad one is set aside and is an [ErrCorrupt] too.
 	Artifact(d digest.Digest) (Artifact, error)
+	// ArtifactLayers returns the diffIDs of the layers whose packs have bytes
+	// of an artifact's image. Whoever must be sure of the image checks them.
+	ArtifactLayers(d digest.Digest) ([]digest.Digest, error)
+	// Whole returns an artifact that has all of a's image in the file at its
+	// Path: a itself, or one that it makes.
+	Whole(ctx context.Context, a Artifact) (Artifact, error)
 	// NewArtifact begins an artifact. Nothing is visible before its Commit.
 	NewArtifact() (ArtifactWriter, error)
-	// CopyOut makes the caller's own copy of an artifact's image at dst, with
-	// the same holes. It treats dst as [WriteOutput] does.
+	// CopyOut makes the caller's own copy of an artifact's image at dst, all of
+	// it, with the same holes. It treats dst as [WriteOutput] does.
 	CopyOut(ctx context.Context, a Artifact, dst string, opts CopyOptions) error
 	// QuarantineArtifact is to an artifact what QuarantineBlob is to a blob.
 	QuarantineArtifact(d digest.Digest, why error) error
@@ -133,6 +139,11 @@ type ArtifactWriter interface {
 	// types are one artifact, whatever wrote them. The writer has ended,
 	// whatever Commit returns.
 	Commit(ctx context.Context, mediaType string) (Artifact, error)
+	// CommitWithout is Commit for an image that lacks some bytes, which lie in
+	// packs: the artifact is the image with them. Layers that are not there
+	// are an [ErrNotFound]. Equal images with equal bodies in equal layers are
+	// one artifact. Without bodies it is Commit.
+	CommitWithout(ctx context.Context, mediaType string, b Bodies) (Artifact, error)
 	// Abort gives the artifact up; nothing of it is left. It does nothing
 	// after Commit, so it can be deferred.
 	Abort()

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-
-	"banger/internal/zeros"
 )
 
 // CopyOptions say how [Store.CopyOut] copies.
@@ -14,17 +12,17 @@ type CopyOptions struct {
 	Fsync bool
 }
 
-// CopyOut makes the caller's own copy of an artifact's image at dst: a
-// reflink where the filesystem can, else a copy with the same holes. It
-// treats dst as [WriteOutput] does.
+// CopyOut makes the caller's own copy of an artifact's image at dst: it shares
+// blocks with the store where the filesystem can, and is else a copy with the
+// same holes. It treats dst as [WriteOutput] does.
 func (s *Store) CopyOut(ctx context.Context, a Artifact, dst string, opts CopyOptions) error {
-	src, err := s.openArtifact(a)
+	src, err := s.openSource(a)
 	if err != nil {
 		return fmt.Errorf("copy artifact to %s: %w", dst, err)
 	}
-	defer func() { _ = src.Close() }()
+	defer src.close()
 	err = s.disk.output(ctx, dst, opts, func(out *outFile) error {
-		return s.disk.copyFile(ctx, out, src, a.Size)
+		return s.disk.fill(ctx, out, src)
 	})
 	if err != nil {
 		return fmt.Errorf("copy artifact to %s: %w", dst, err)
@@ -32,68 +30,93 @@ func (s *Store) CopyOut(ctx context.Context, a Artifact, dst string, opts CopyOp
 	return nil
 }
 
-// openArtifact opens the image of a, which must still have its size.
-func (s *Store) openArtifact(a Artifact) (*os.File, error) {
-	found, err := s.Artifact(a.Digest)
+// Whole implements [Artifacts].
+func (s *Store) Whole(ctx context.Context, a Artifact) (Artifact, error) {
+	if a.Path != "" {
+		return a, nil
+	}
+	w, err := s.makeWhole(ctx, a)
+	if err != nil {
+		return Artifact{}, fmt.Errorf("make artifact %s whole: %w", a.Digest, Classify(err))
+	}
+	return w, nil
+}
+
+func (s *Store) makeWhole(ctx context.Context, a Artifact) (Artifact, error) {
+	src, err := s.openSource(a)
+	if err != nil {
+		return Artifact{}, err
+	}
+	defer src.close()
+	w, err := s.NewArtifact()
+	if err != nil {
+		return Artifact{}, err
+	}
+	defer w.Abort()
+	err = s.disk.fillOutput(ctx, w.Path(), CopyOptions{}, func(out *outFile) error {
+		return s.disk.fill(ctx, out, src)
+	})
+	if err != nil {
+		return Artifact{}, err
+	}
+	return w.Commit(ctx, a.MediaType)
+}
+
+// source is an artifact that is open: all that its image is made of.
+type source struct {
+	*openedImage
+	packs []*os.File
+}
+
+// openSource opens a, which must be what it was when it was found.
+func (s *Store) openSource(a Artifact) (*source, error) {
+	found, m, err := s.findArtifact(a.Digest)
 	if err != nil {
 		return nil, err
 	}
-	f, info, err := openRegular(found.Path)
-	if err == nil && info.Size() != a.Size {
-		_ = f.Close()
-		err = fmt.Errorf("%w: the image has %d bytes, want %d", errBadContent, info.Size(), a.Size)
+	dir, err := s.object(kindArtifact, a.Digest)
+	if err != nil {
+		return nil, err
+	}
+	i, err := openImageOf(dir, a.Digest)
+	if err == nil && found.Size != a.Size {
+		_ = i.f.Close()
+		err = fmt.Errorf("%w: the image has %d bytes, want %d", errBadContent, found.Size, a.Size)
 	}
 	if err != nil {
 		return nil, s.readError(kindArtifact, a.Digest, err)
 	}
-	return f, nil
+	src := &source{openedImage: i}
+	for _, l := range m.layers() {
+		if err := s.openPack(src, l); err != nil {
+			src.close()
+			return nil, err
+		}
+	}
+	return src, nil
 }
 
-// copyFile fills the empty output with size bytes of src. Where the filesystem
-// cannot share blocks it reads and writes large pieces: copy_file_range(2)
-// copies page by page there, and takes longer.
-func (d *disk) copyFile(ctx context.Context, out *outFile, src *os.File, size int64) error {
-	// It fails where the filesystem cannot share, or the output is on another.
-	if d.clone(out, src) == nil {
-		return nil
-	}
-	dst := out.f
-	if err := dst.Truncate(size); err != nil {
+// openPack opens one more pack, whose size is known to be right.
+func (s *Store) openPack(src *source, o Object) error {
+	dir, err := s.object(kindLayer, o.Digest)
+	if err != nil {
 		return err
 	}
-	buf := make([]byte, copyStep)
-	for e, err := range extents(src, size) {
-		if err != nil {
-			return err
+	l, err := layerAt(dir)
+	if err == nil {
+		var f *os.File
+		if f, _, err = openRegular(l.Pack); err == nil {
+			src.packs = append(src.packs, f)
+			return nil
 		}
-		if err := d.copyExtent(ctx, dst, src, e, buf); err != nil {
-			return err
-		}
+		err = incomplete(err)
 	}
-	return nil
+	return s.readError(kindLayer, o.Digest, err)
 }
 
-// copyStep is how many bytes are copied at a time, between two looks at the
-// context.
-const copyStep = 1 << 20
-
-// copyExtent copies a range of src to the same place in dst. What holds only
-// zeros stays a hole.
-func (d *disk) copyExtent(ctx context.Context, dst, src *os.File, e extent, buf []byte) error {
-	for at := e.start; at < e.end; at += int64(len(buf)) {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		buf = buf[:min(int64(len(buf)), e.end-at)]
-		if _, err := src.ReadAt(buf, at); err != nil {
-			return err
-		}
-		if zeros.Only(buf) {
-			continue
-		}
-		if _, err := d.writeAt(dst, buf, at); err != nil {
-			return err
-		}
+func (src *source) close() {
+	_ = src.f.Close()
+	for _, f := range src.packs {
+		_ = f.Close()
 	}
-	return nil
 }

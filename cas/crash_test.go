@@ -116,7 +116,7 @@ func checkNothingTwice(t *testing.T, s *Store, before []string) {
 		}
 	}
 	for _, k := range []kind{kindBlob, kindLayer, kindArtifact, kindAction} {
-		want := map[kind]int{kindBlob: 2, kindLayer: 1, kindArtifact: 1, kindAction: 1}[k]
+		want := map[kind]int{kindBlob: 2, kindLayer: 1, kindArtifact: 2, kindAction: 1}[k]
 		if names, err := os.ReadDir(s.path(k.dir())); err != nil || len(names) != want {
 			t.Errorf("%d of %s, want %d, %v", len(names), k, want, err)
 		}

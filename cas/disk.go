@@ -35,6 +35,9 @@ type disk struct {
 	// clone makes a new output share the blocks of src. It fails where the
 	// filesystem cannot, and leaves the output as it was.
 	clone func(o *outFile, src *os.File) error
+	// cloneRange makes n bytes of dst at to share the blocks of src at from;
+	// all three are multiples of the filesystem's block size.
+	cloneRange func(dst *os.File, to int64, src *os.File, from, n int64) error
 	// flock is flock(2); see the function of that name for its errors.
 	flock func(f *os.File, how int) error
 	// mayHang says that flock may not return, even with LOCK_NB.
@@ -48,20 +51,21 @@ func realDisk() disk {
 		create: func(path string) (*os.File, error) {
 			return os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
 		},
-		mkdir:     os.Mkdir,
-		write:     (*os.File).Write,
-		writeAt:   (*os.File).WriteAt,
-		writeback: startWriteback,
-		sync:      (*os.File).Sync,
-		close:     (*os.File).Close,
-		rename:    rename,
-		exchange:  exchange,
-		syncDir:   syncDir,
-		tmpfile:   openTmpfile,
-		link:      linkOpen,
-		clone:     clone,
-		flock:     flock,
-		remote:    remote,
+		mkdir:      os.Mkdir,
+		write:      (*os.File).Write,
+		writeAt:    (*os.File).WriteAt,
+		writeback:  startWriteback,
+		sync:       (*os.File).Sync,
+		close:      (*os.File).Close,
+		rename:     rename,
+		exchange:   exchange,
+		syncDir:    syncDir,
+		tmpfile:    openTmpfile,
+		link:       linkOpen,
+		clone:      clone,
+		cloneRange: cloneRange,
+		flock:      flock,
+		remote:     remote,
 	}
 }
 

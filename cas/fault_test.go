@@ -63,15 +63,24 @@ var operations = slices.Concat(steps[:len(steps)-1], []step{
 		}
 		return copyOutStep(ctx, s)
 	}, wasCopiedOut},
+	{"copy out what is whole", func(ctx context.Context, s *Store) error {
+		return s.CopyOut(ctx, stepArtifact(), s.dir+".copy", CopyOptions{Fsync: true})
+	}, func(s *Store) error { return copyHolds(s, stepImage) }},
+	{"make whole", func(ctx context.Context, s *Store) error {
+		_, err := s.Whole(ctx, stepSkeleton())
+		return err
+	}, func(s *Store) error { return wholeArtifact(s, stepArtifactOf(stepWhole, nil).Digest) }},
 })
 
 func copyOutStep(ctx context.Context, s *Store) error {
-	return s.CopyOut(ctx, stepArtifact(), s.dir+".copy", CopyOptions{Fsync: true})
+	return s.CopyOut(ctx, stepSkeleton(), s.dir+".copy", CopyOptions{Fsync: true})
 }
 
-func wasCopiedOut(s *Store) error {
+func wasCopiedOut(s *Store) error { return copyHolds(s, stepWhole) }
+
+func copyHolds(s *Store, want string) error {
 	b, err := os.ReadFile(s.dir + ".copy")
-	if err == nil && string(b) != stepImage {
+	if err == nil && string(b) != want {
 		err = fmt.Errorf("the copy holds %q", b)
 	}
 	return err

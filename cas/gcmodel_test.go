@@ -62,10 +62,12 @@ func drawGCWorld(t *rapid.T, tb testing.TB) *gcWorld {
 		must(tb, putTestLayer(tb, maker, d, string(make([]byte, i*9000))))
 		w.objects = append(w.objects, Object{KindLayer, d})
 	}
-	for i := range 2 {
-		a := putArtifact(tb, maker, func(f *os.File) error { _, err := f.Write([]byte{byte(i), 1}); return err })
-		w.objects = append(w.objects, Object{KindArtifact, a.Digest})
-	}
+	a := putArtifact(tb, maker, func(f *os.File) error { _, err := f.Write([]byte{1}); return err })
+	b := putSkeleton(tb, maker, "an image", Bodies{
+		Layers: []digest.Digest{w.objects[7].Digest, w.objects[8].Digest, w.objects[9].Digest},
+		List:   []Body{{Offset: 1, Layer: 2, Length: 2}, {Offset: 3, Layer: 1, Length: 3}},
+	})
+	w.objects = append(w.objects, Object{KindArtifact, a.Digest}, Object{KindArtifact, b.Digest})
 	w.drawRoots(tb, maker)
 	must(tb, maker.Close())
 	w.drawAgesAndUses(tb)
@@ -95,10 +97,13 @@ func (w *gcWorld) drawRoots(tb testing.TB, maker *Store) {
 			a.Artifact = rapid.SampledFrom(artifacts).Draw(w.T, "artifact").Digest
 		}
 		must(tb, maker.PutAction(tb.Context(), a))
-		self := Object{KindAction, key}
+		self, names := Object{KindAction, key}, a.names()
+		if a.Artifact == artifacts[1].Digest {
+			names = append(names, layers[1], layers[2]) // where its bodies are
+		}
 		w.objects = append(w.objects, self)
 		w.drawRefs(key, blobs, layers)
-		w.addRoot(self, "", a.names())
+		w.addRoot(self, "", names)
 	}
 	for i := range rapid.IntRange(0, 2).Draw(w.T, "images") {
 		self, name := blobs[i], fmt.Sprint("image", i)

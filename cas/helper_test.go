@@ -125,14 +125,7 @@ func openDisk(t testing.TB, dir string, d disk) *Store {
 // putArtifact commits an artifact whose image write makes.
 func putArtifact(t testing.TB, s *Store, write func(f *os.File) error) Artifact {
 	t.Helper()
-	w, err := s.NewArtifact()
-	must(t, err)
-	defer w.Abort()
-	f, err := os.Create(w.Path())
-	must(t, err)
-	must(t, write(f))
-	must(t, f.Close())
-	a, err := w.Commit(t.Context(), "application/x-test")
+	a, err := commitSkeleton(t, s, write, Bodies{})
 	must(t, err)
 	return a
 }

@@ -108,7 +108,7 @@ func TestTemporaryFilesElsewhere(t *testing.T) {
 		need.Tmpfs(t, elsewhere, "size=1m")
 		s := openTest(t, dir)
 		failed := 0
-		for _, st := range steps[:4] {
+		for _, st := range steps[:5] {
 			if err := st.do(t.Context(), s); err != nil {
 				if failed++; errors.Is(err, unix.EXDEV) && hint.Of(err) != "keep all directories of the store on one filesystem" {
 					t.Errorf("%s elsewhere, %s: hint %q: %v", name, st.name, hint.Of(err), err)

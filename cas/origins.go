@@ -2,6 +2,7 @@ package cas
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
@@ -37,16 +38,33 @@ func (s *Store) origins(ctx context.Context, path string) (digest.Digest, []Acti
 	var of digest.Digest
 	var found []Action
 	for _, c := range candidates {
-		m.MediaType = c.artifact.MediaType
-		b, err := canonicalJSON(m)
+		is, err := s.isArtifact(ctx, f, m, c.artifact)
 		if err != nil {
 			return "", nil, err
 		}
-		if digest.FromBytes(b) == c.artifact.Digest {
+		if is {
 			of, found = c.artifact.Digest, append(found, c.action)
 		}
 	}
 	return of, found, nil
+}
+
+// isArtifact says whether f, whose size and chunks m has, is the image of a.
+func (s *Store) isArtifact(ctx context.Context, f *os.File, m manifest, a Artifact) (bool, error) {
+	if a.Path != "" {
+		m.MediaType = a.MediaType
+		b, err := canonicalJSON(m)
+		return err == nil && digest.FromBytes(b) == a.Digest, err
+	}
+	src, err := s.openSource(a)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer src.close()
+	return src.equals(ctx, f)
 }
 
 // answer is an action with its artifact.

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/opencontainers/go-digest"
 )
 
 func TestOrigins(t *testing.T) {
@@ -30,6 +32,14 @@ func TestOrigins(t *testing.T) {
 	must(t, err)
 	if d != a.Digest || len(found) != 2 {
 		t.Errorf("%s, %d actions", d, len(found))
+	}
+	must(t, putTestLayer(t, s, digest.FromString("tar"), "mag"))
+	lean := putSkeleton(t, s, "i   e", Bodies{Layers: []digest.Digest{digest.FromString("tar")}, List: []Body{{Offset: 1, Length: 3}}})
+	key, preimage, err = ActionKey("four")
+	must(t, err)
+	must(t, s.PutAction(t.Context(), Action{Key: key, Preimage: preimage, Artifact: lean.Digest}))
+	if _, found, err := s.Origins(t.Context(), file); err != nil || len(found) != 3 {
+		t.Errorf("with one whose bodies lie in a pack, %d actions, %v", len(found), err)
 	}
 	for content, why := range map[string]string{"imagE": "changed", "longer than any": "of another size"} {
 		must(t, os.Remove(file))

@@ -56,8 +56,11 @@ func (s *Store) PeekArtifact(d digest.Digest) (Artifact, error) {
 	dir, err := s.object(kindArtifact, d)
 	if err == nil {
 		var a Artifact
-		if a, err = artifactAt(dir, d); err == nil {
-			return a, nil
+		var m *manifest
+		if a, m, err = artifactAndManifest(dir, d); err == nil {
+			if err = s.peekLayers(m); err == nil {
+				return a, nil
+			}
 		}
 	}
 	return Artifact{}, fmt.Errorf("artifact %s: %w", d, peekError(err))

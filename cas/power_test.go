@@ -122,6 +122,7 @@ func TestPowerCutIsSeen(t *testing.T) {
 		"a blob is not synced":            func(p *powerDisk) { p.forget = isCall("sync", "blob-*") },
 		"a pack is not synced":            func(p *powerDisk) { p.forget = isCall("sync", packName) },
 		"an image is not synced":          func(p *powerDisk) { p.forget = isCall("sync", imageName) },
+		"a list of bodies is not synced":  func(p *powerDisk) { p.forget = isCall("sync", bodiesName) },
 		"a layer's directory is not":      func(p *powerDisk) { p.forget = isCall("syncDir", "layer-*") },
 		"an artifact's directory is not":  func(p *powerDisk) { p.forget = isCall("syncDir", "object") },
 		"places are not synced":           func(p *powerDisk) { p.forget = isCall("syncDir", "sha256") },

@@ -103,6 +103,9 @@ func (f *rootFinder) addAction(o Object) {
 	}
 	r.Action = &a
 	r.holds = append(r.holds, a.names()...)
+	if m := f.s.peekManifest(a.Artifact); m != nil {
+		r.holds = append(r.holds, m.layers()...)
+	}
 	r.broken = slices.ContainsFunc(r.holds, func(o Object) bool { return !f.stock.has(o) })
 	if f.refs != nil {
 		f.follow(r, f.refs.Action(a, f.read))

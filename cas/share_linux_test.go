@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/opencontainers/go-digest"
 	"golang.org/x/sys/unix"
 
 	"banger/internal/need"
@@ -35,6 +36,56 @@ func TestCopyOutShares(t *testing.T) {
 	must(t, os.WriteFile(dst, []byte("the user's own"), 0o600))
 	if is, err := os.ReadFile(a.Path); err != nil || !bytes.Equal(is, noise) {
 		t.Errorf("the image changed with its copy, %v", err)
+	}
+}
+
+// TestCopyOutSharesBodies copies out an image whose bodies lie in a pack: what
+// is at the boundaries of blocks takes no room of its own, and all of it is
+// right. Neither file changes with the other.
+func TestCopyOutSharesBodies(t *testing.T) {
+	need.Root(t)
+	need.Tool(t, "mkfs.xfs", "xfsprogs")
+	dir := mountXFS(t)
+	s := openTest(t, filepath.Join(dir, "store"))
+	pack := make([]byte, 40<<20)
+	_, _ = rand.Read(pack) // it never fails
+	layer := digest.FromString("tar")
+	must(t, putTestLayer(t, s, layer, string(pack)))
+	b := Bodies{Layers: []digest.Digest{layer}, List: []Body{
+		{Offset: 4096, PackOffset: 8192, Length: 20<<20 + 1234}, // its end is copied
+		{Offset: 24 << 20, PackOffset: 777, Length: 300},
+		{Offset: 24<<20 + 300, PackOffset: 30 << 20, Length: 100},
+		{Offset: 32 << 20, PackOffset: 20 << 20, Length: 10 << 20},
+	}}
+	want := make([]byte, 50<<20)
+	own := func(at int64, text string) { copy(want[at:], text) }
+	own(0, "the image's own")
+	own(24<<20-100, string(bytes.Repeat([]byte("x"), 1000))) // partly below bodies, in a block of theirs
+	own(33<<20, "below a body")
+	a, err := commitSkeleton(t, s, func(f *os.File) error {
+		for _, at := range []int64{0, 24<<20 - 4096, 33 << 20} {
+			if _, err := f.WriteAt(want[at:at+8192], at); err != nil {
+				return err
+			}
+		}
+		return f.Truncate(int64(len(want)))
+	}, b)
+	must(t, err)
+	for _, x := range b.List {
+		copy(want[x.Offset:][:x.Length], pack[x.PackOffset:])
+	}
+	before := freeBytes(t, dir)
+	dst := filepath.Join(dir, "out")
+	must(t, s.CopyOut(t.Context(), a, dst, CopyOptions{Fsync: true}))
+	if took := before - freeBytes(t, dir); took > 1<<20 {
+		t.Errorf("the copy took %d bytes", took)
+	}
+	if is, err := os.ReadFile(dst); err != nil || !bytes.Equal(is, want) {
+		t.Errorf("the copy differs at %d, %v", firstDifference(is, want), err)
+	}
+	must(t, os.WriteFile(dst, []byte("the user's own"), 0o600))
+	if got := copied(t, s, a); !bytes.Equal(got, want) {
+		t.Error("the image changed with its copy")
 	}
 }
 

@@ -29,15 +29,21 @@ const (
 	stepPack  = "the pack of a layer, which is longer"
 	stepImage = "an image"
 	stepType  = "application/x-step"
+	stepLean  = "an image with a hole in it"
+	stepWhole = "an image with a pack in it" // with stepBodies
 )
 
-var stepDiffID = digest.FromString("the tar of a layer")
+var (
+	stepDiffID = digest.FromString("the tar of a layer")
+	stepBodies = Bodies{Layers: []digest.Digest{stepDiffID}, List: []Body{{Offset: 16, PackOffset: 4, Length: 4}}}
+)
 
 // steps go through every kind of object, the action after what it names.
 var steps = []step{
 	{"blob", putStepBlob, func(s *Store) error { return isBlob(s, stepText) }},
 	{"layer", putStepLayer, stepLayerThere},
 	{"artifact", putStepArtifact, func(s *Store) error { return wholeArtifact(s, stepArtifact().Digest) }},
+	{"skeleton", putStepSkeleton, wholeSkeleton},
 	{"action", func(ctx context.Context, s *Store) error { return putStepAction(ctx, s, `"first"`) }, stepActionThere},
 	{"action again", func(ctx context.Context, s *Store) error { return putStepAction(ctx, s, `"second"`) }, stepActionThere},
 	{"tag", func(ctx context.Context, s *Store) error { return s.Tag(ctx, descriptor(stepText), "name") }, func(s *Store) error {
@@ -72,26 +78,44 @@ func putStepLayer(ctx context.Context, s *Store) error {
 }
 
 func putStepArtifact(ctx context.Context, s *Store) error {
+	return commitStep(ctx, s, stepImage, Bodies{})
+}
+
+func putStepSkeleton(ctx context.Context, s *Store) error {
+	return commitStep(ctx, s, stepLean, stepBodies)
+}
+
+func commitStep(ctx context.Context, s *Store, image string, b Bodies) error {
 	w, err := s.NewArtifact()
 	if err != nil {
 		return err
 	}
 	defer w.Abort()
-	if err := os.WriteFile(w.Path(), []byte(stepImage), 0o600); err != nil {
+	if err := os.WriteFile(w.Path(), []byte(image), 0o600); err != nil {
 		return err
 	}
-	_, err = w.Commit(ctx, stepType)
+	_, err = w.CommitWithout(ctx, stepType, b)
 	return err
 }
 
 // stepArtifact is the artifact of putStepArtifact.
-func stepArtifact() Artifact {
-	chunk := digest.FromString(stepImage).Encoded()
-	b, err := canonicalJSON(manifest{ChunkSize: chunkSize, Chunks: []*string{&chunk}, MediaType: stepType, Size: int64(len(stepImage))})
+func stepArtifact() Artifact { return stepArtifactOf(stepImage, nil) }
+
+// stepSkeleton is the artifact of putStepSkeleton.
+func stepSkeleton() Artifact {
+	return stepArtifactOf(stepLean, &bodiesOf{
+		Layers: []layerOf{{DiffID: stepDiffID, Index: digest.FromString(stepIndex).Encoded(), PackSize: int64(len(stepPack))}},
+		SHA256: digest.FromBytes(encodeBodies(stepBodies.List)).Encoded(),
+	})
+}
+
+func stepArtifactOf(image string, b *bodiesOf) Artifact {
+	chunk := digest.FromString(image).Encoded()
+	text, err := canonicalJSON(manifest{Bodies: b, ChunkSize: chunkSize, Chunks: []*string{&chunk}, MediaType: stepType, Size: int64(len(image))})
 	if err != nil {
 		panic(err)
 	}
-	return Artifact{Digest: digest.FromBytes(b), Size: int64(len(stepImage)), MediaType: stepType}
+	return Artifact{Digest: digest.FromBytes(text), Size: int64(len(image)), MediaType: stepType}
 }
 
 func stepAction(result string) Action {
@@ -100,7 +124,7 @@ func stepAction(result string) Action {
 		panic(err)
 	}
 	return Action{
-		Key: key, Preimage: preimage, Artifact: stepArtifact().Digest,
+		Key: key, Preimage: preimage, Artifact: stepSkeleton().Digest,
 		Blobs: []digest.Digest{digest.FromString(stepText)}, Result: json.RawMessage(result),
 	}
 }
@@ -147,6 +171,28 @@ func wholeArtifact(s *Store, d digest.Digest) error {
 		err = fmt.Errorf("%s holds %q", a.Path, b)
 	}
 	return err
+}
+
+// wholeSkeleton reads all of stepSkeleton, with its bodies.
+func wholeSkeleton(s *Store) error {
+	src, err := s.openSource(stepSkeleton())
+	if err != nil {
+		return err
+	}
+	defer src.close()
+	image := make([]byte, len(stepWhole))
+	for p, err := range src.pieces() {
+		if err == nil {
+			_, err = p.from.ReadAt(image[p.at:p.at+p.n], p.off)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if string(image) != stepWhole {
+		return fmt.Errorf("the image with its bodies is %q", image)
+	}
+	return nil
 }
 
 // checkAbsentOrWhole holds every object of a store that steps were done to

@@ -31,6 +31,12 @@ func soundStore(t testing.TB, s *Store) Action {
 	})
 	pack := strings.Repeat("pack", 1000)
 	must(t, putLayer(t, s, digest.FromString("tar"), digest.FromString(pack).String(), pack))
+	skeleton := putSkeleton(t, s, "a skeleton", Bodies{
+		Layers: []digest.Digest{digest.FromString("tar")}, List: []Body{{Offset: 2, PackOffset: 40, Length: 8}},
+	})
+	leaning, preimage, err := ActionKey(map[string]any{"question": "does it lean on a layer?"})
+	must(t, err)
+	must(t, s.PutAction(t.Context(), Action{Key: leaning, Preimage: preimage, Artifact: skeleton.Digest}))
 	manifest, large := putText(t, s, "manifest"), putText(t, s, strings.Repeat("blob", 1<<18))
 	must(t, s.Tag(t.Context(), Descriptor{MediaType: "application/x", Digest: manifest, Size: 8}, "name"))
 	key, preimage, err := ActionKey(map[string]any{"question": "sound"})
@@ -87,7 +93,7 @@ func TestVerifyOfASoundStore(t *testing.T) {
 		}
 	}})
 	must(t, err)
-	if len(v.Problems) > 0 || v.Objects != 7 || v.Bytes < 3<<20 || calls.Load() == 0 {
+	if len(v.Problems) > 0 || v.Objects != 9 || v.Bytes < 3<<20 || calls.Load() == 0 {
 		t.Errorf("%d objects, %d bytes, %d steps, %q", v.Objects, v.Bytes, calls.Load(), describe(v))
 	}
 	check()
@@ -377,12 +383,12 @@ func TestPeekLeavesNoTrace(t *testing.T) {
 	}
 	n := 0
 	must(t, s.EachAction(func(got Action, use Use) error {
-		if n++; got.Key != a.Key || !use.Last.Equal(long) {
+		if n++; got.Key == a.Key && !use.Last.Equal(long) {
 			t.Errorf("%+v, %v", got, use)
 		}
 		return nil
 	}))
-	if info, err := os.Stat(path); err != nil || !info.ModTime().Equal(long) || n != 1 {
+	if info, err := os.Stat(path); err != nil || !info.ModTime().Equal(long) || n != 2 {
 		t.Errorf("%v, %v, %d actions", info.ModTime(), err, n)
 	}
 	for name, d := range s.Tags() {

@@ -166,7 +166,36 @@ func (s *Store) named(a Action) error {
 	if a.Artifact == "" {
 		return nil
 	}
-	return s.exists(kindArtifact, a.Artifact)
+	if err := s.exists(kindArtifact, a.Artifact); err != nil {
+		return err
+	}
+	if m := s.peekManifest(a.Artifact); m != nil {
+		return s.peekLayers(m)
+	}
+	return nil
+}
+
+// peekManifest returns the manifest of an artifact, or nil if that is damaged.
+func (s *Store) peekManifest(d digest.Digest) *manifest {
+	dir, err := s.object(kindArtifact, d)
+	if err != nil {
+		return nil
+	}
+	m, err := manifestAt(dir, d)
+	if err != nil {
+		return nil
+	}
+	return m
+}
+
+// peekLayers returns an errDangling if a layer that an artifact needs is not
+// there as it was when that was made.
+func (s *Store) peekLayers(m *manifest) error {
+	l, err := s.layersAsMade(m)
+	if err != nil && (absent(err) || damage(err) || errors.Is(err, ErrNotFound)) {
+		return fmt.Errorf("%w: layer %s: %s", errDangling, l, err.Error())
+	}
+	return err
 }
 
 func (s *Store) exists(k kind, d digest.Digest) error {

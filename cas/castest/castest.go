@@ -62,6 +62,10 @@ var checks = []check{
 	{"artifact/context", artifactContext},
 	{"artifact/copies are the user's own", artifactCopies},
 	{"artifact/quarantine", artifactQuarantine},
+	{"artifact/bodies are put in", bodiesRoundTrip},
+	{"artifact/bodies are made part of it", bodiesWhole},
+	{"artifact/bodies need their layers", bodiesNeedLayers},
+	{"artifact/bodies that are nowhere are refused", bodiesRefused},
 	{"action/what is put is found", actionRoundTrip},
 	{"action/putting again replaces", actionReplaced},
 	{"action/what it names must be there", actionNamesAbsent},
@@ -130,9 +134,12 @@ func oddDigests(t testing.TB, s Store) {
 		_, readErr := s.ReadBlob(d, 10)
 		_, layerErr := s.Layer(d)
 		_, artifactErr := s.Artifact(d)
+		_, layersErr := s.ArtifactLayers(d)
+		_, wholeErr := s.Whole(t.Context(), cas.Artifact{Digest: d})
 		_, actionErr := s.Action(d)
 		for what, err := range map[string]error{
 			"OpenBlob": openErr, "ReadBlob": readErr, "Layer": layerErr, "Artifact": artifactErr, "Action": actionErr,
+			"ArtifactLayers": layersErr, "Whole": wholeErr,
 			"QuarantineBlob": s.QuarantineBlob(d, errWhy), "QuarantineLayer": s.QuarantineLayer(d, errWhy),
 			"QuarantineArtifact": s.QuarantineArtifact(d, errWhy), "QuarantineAction": s.QuarantineAction(d, errWhy),
 			"LayerWriter.Commit": putLayer(t, s, d, "index", "pack"),

@@ -44,12 +44,15 @@ var broken = []struct {
 	{"accepts a wrong digest", func(s Store) Store { return believesDigests{s} }, []string{"blob/a wrong digest is refused", "odd digests are refused everywhere"}},
 	{"forgets the size check", func(s Store) Store { return ignoresSizes{s} }, []string{"blob/a wrong size is refused"}},
 	{"serves a truncated blob", func(s Store) Store { return truncates{s} }, nil},
-	{"stores actions before their blobs", func(s Store) Store { return &eager{Store: s, actions: map[digest.Digest]cas.Action{}} }, []string{"action/what it names must be there"}},
+	{"stores actions before their blobs", func(s Store) Store { return &eager{Store: s, actions: map[digest.Digest]cas.Action{}} }, []string{"action/what it names must be there", "artifact/bodies need their layers"}},
 	{"overwrites layers", func(s Store) Store { return overwrites{s} }, []string{"layer/the first stays"}},
 	{"ignores the context", func(s Store) Store { return deaf{s} }, []string{"blob/context", "action/context"}},
 	{"takes any path for a digest", func(s Store) Store { return trusting{s} }, []string{"odd digests are refused everywhere"}},
 	{"keeps what was quarantined", func(s Store) Store { return stubborn{s} }, []string{"blob/quarantine", "action/what it names may go"}},
 	{"hands out the store's own file", func(s Store) Store { return links{s} }, []string{"artifact/copies are the user's own", "artifact/context"}},
+	{"forgets bodies", func(s Store) Store { return forgetful{s} }, []string{
+		"artifact/bodies are put in", "artifact/bodies are made part of it", "artifact/bodies need their layers", "artifact/bodies that are nowhere are refused",
+	}},
 	{"calls an absent blob damaged", func(s Store) Store { return alarmist{s} }, nil},
 }
 
@@ -219,14 +222,27 @@ func (s stubborn) QuarantineBlob(d digest.Digest, why error) error {
 
 type links struct{ Store }
 
-func (s links) CopyOut(_ context.Context, a cas.Artifact, dst string, _ cas.CopyOptions) error {
+func (s links) CopyOut(ctx context.Context, a cas.Artifact, dst string, o cas.CopyOptions) error {
 	found, err := s.Artifact(a.Digest)
-	if err != nil {
-		return err
+	if err != nil || found.Path == "" {
+		return errors.Join(err, s.Store.CopyOut(ctx, a, dst, o))
 	}
 	_ = os.Chmod(found.Path, 0o600)
 	_ = os.Remove(dst)
 	return os.Link(found.Path, dst)
+}
+
+type forgetful struct{ Store }
+
+func (s forgetful) NewArtifact() (cas.ArtifactWriter, error) {
+	w, err := s.Store.NewArtifact()
+	return forgetter{w}, err
+}
+
+type forgetter struct{ cas.ArtifactWriter }
+
+func (w forgetter) CommitWithout(ctx context.Context, mediaType string, _ cas.Bodies) (cas.Artifact, error) {
+	return w.Commit(ctx, mediaType)
 }
 
 type alarmist struct{ Store }

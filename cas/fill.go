@@ -1,0 +1,209 @@
+package cas
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+
+	"golang.org/x/sync/errgroup"
+
+	"banger/internal/zeros"
+)
+
+const (
+	// copyStep is how many bytes are copied at a time, between two looks at
+	// the context.
+	copyStep = 1 << 20
+
+	// copyBuffers is how many steps are in memory at most.
+	copyBuffers = 4
+
+	// sharedBlock is a multiple of the block sizes of XFS and Btrfs as they
+	// are made on most machines, where packs begin large bodies, and from
+	// sharedBody bytes on it pays to share them.
+	sharedBlock = 4 << 10
+	sharedBody  = 64 << 10
+)
+
+// fill makes the empty output the image of src. Where the filesystem cannot
+// share blocks it reads and writes large pieces: copy_file_range(2) copies page
+// by page there, and takes longer.
+func (d *disk) fill(ctx context.Context, out *outFile, src *source) error {
+	// It fails where the filesystem cannot share, or the output is on another.
+	shares := d.clone(out, src.f) == nil
+	if shares && len(src.bodies) == 0 {
+		return nil
+	}
+	dst := out.f
+	if err := dst.Truncate(src.m.Size); err != nil {
+		return err
+	}
+	c := &copier{disk: d, dst: dst, shares: shares, batches: make(chan []piece), filled: make(chan part, copyBuffers)}
+	c.empty = make(chan []byte, copyBuffers)
+	for range copyBuffers {
+		c.empty <- make([]byte, copyStep)
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		defer close(c.filled)
+		return c.readAll(ctx, src)
+	})
+	g.Go(func() error { return c.write(ctx) })
+	return g.Wait()
+}
+
+// copier copies the pieces of an image. One goroutine writes, since a filesystem
+// lets one write to a file at a time, and others read meanwhile.
+type copier struct {
+	disk    *disk
+	dst     *os.File
+	shares  bool // dst shares the blocks of the image's file, and may those of packs
+	batches chan []piece
+	empty   chan []byte
+	filled  chan part
+
+	next []piece // of batch, and where it begins and ends
+	at   int64
+	end  int64
+}
+
+// part is what is written at once.
+type part struct {
+	at  int64
+	buf []byte
+}
+
+// readAll reads all pieces.
+func (c *copier) readAll(ctx context.Context, src *source) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		defer close(c.batches)
+		return c.batch(ctx, src)
+	})
+	for range min(runtime.GOMAXPROCS(0), copyBuffers/2) {
+		g.Go(func() error { return c.read(ctx) })
+	}
+	return g.Wait()
+}
+
+// batch sends out pieces that are next to each other in the image together.
+func (c *copier) batch(ctx context.Context, src *source) error {
+	for p, err := range src.pieces() {
+		if err != nil {
+			return err
+		}
+		if c.shares {
+			if p, err = c.share(ctx, p); err != nil {
+				return err
+			}
+		}
+		for p.n > 0 {
+			first := p
+			first.n = min(p.n, copyStep)
+			if err := c.add(ctx, first); err != nil {
+				return err
+			}
+			p.at, p.off, p.n = p.at+first.n, p.off+first.n, p.n-first.n
+		}
+	}
+	return c.flush(ctx)
+}
+
+// add puts a piece into the batch, or begins a new one with it.
+func (c *copier) add(ctx context.Context, p piece) error {
+	if p.at-c.end >= sharedBlock || p.at+p.n-c.at > copyStep {
+		if err := c.flush(ctx); err != nil {
+			return err
+		}
+	}
+	if len(c.next) == 0 {
+		c.at = p.at
+	}
+	c.next, c.end = append(c.next, p), p.at+p.n
+	return nil
+}
+
+func (c *copier) flush(ctx context.Context) error {
+	if len(c.next) == 0 {
+		return ctx.Err()
+	}
+	select {
+	case c.batches <- c.next:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	c.next = nil
+	return nil
+}
+
+// share has dst share what it can of a piece, and returns what is left to be
+// copied: what is small, or not at the boundaries of blocks.
+func (c *copier) share(ctx context.Context, p piece) (piece, error) {
+	if !p.body { // dst has it, and what lies beside it in a batch must not cover it
+		return piece{}, c.flush(ctx)
+	}
+	if p.n < sharedBody || p.at%sharedBlock != 0 || p.off%sharedBlock != 0 {
+		return p, nil
+	}
+	whole := p.n &^ (sharedBlock - 1)
+	if c.disk.cloneRange(c.dst, p.at, p.from, p.off, whole) != nil {
+		return p, nil
+	}
+	p.at, p.off, p.n = p.at+whole, p.off+whole, p.n-whole
+	return p, nil
+}
+
+// read reads batches as they come.
+func (c *copier) read(ctx context.Context) error {
+	for batch := range c.batches {
+		var buf []byte
+		select {
+		case buf = <-c.empty:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		p, err := gather(batch, buf)
+		if err != nil {
+			return err
+		}
+		select {
+		case c.filled <- p:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// gather reads a batch into buf.
+func gather(batch []piece, buf []byte) (part, error) {
+	first, last := batch[0].at, batch[len(batch)-1]
+	buf = buf[:last.at+last.n-first]
+	end := first
+	for _, p := range batch {
+		clear(buf[end-first : p.at-first])
+		end = p.at + p.n
+		if _, err := p.from.ReadAt(buf[p.at-first:end-first], p.off); err != nil {
+			return part{}, fmt.Errorf("read %d bytes at %d of %s: %w", p.n, p.off, p.from.Name(), err)
+		}
+	}
+	return part{first, buf}, nil
+}
+
+// write writes what has been read. What holds only zeros stays a hole where
+// there is nothing yet.
+func (c *copier) write(ctx context.Context) error {
+	for p := range c.filled {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if c.shares || !zeros.Only(p.buf) {
+			if _, err := c.disk.writeAt(c.dst, p.buf, p.at); err != nil {
+				return err
+			}
+		}
+		c.empty <- p.buf[:copyStep]
+	}
+	return nil
+}
