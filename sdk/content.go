@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 
 	"banger/internal/zeros"
@@ -31,25 +32,74 @@ func (r *Request) Open(e *tree.Entry) (*io.SectionReader, error) {
 	return io.NewSectionReader(&content{inode, r.Packs()}, 0, inode.Size), nil
 }
 
-// Copy copies the content of a regular file of the tree, or of a further name
-// of one, to dst from the byte offset on, for InputTree. On Linux the kernel does
-// the copying, and shares the blocks where filesystem and alignment let it:
-// copy_file_range(2). Holes are not written: dst must be new there, or zeros.
+// Copy has dst hold the content of a regular file of the tree, or of a further
+// name of one, from the byte offset on, for InputTree. Holes are not written:
+// dst must be new there, or zeros.
+//
+// Where dst is the file at Output and banger takes bodies, Copy writes nothing:
+// it makes dst long enough and notes what is missing, and banger fills it in
+// when it makes the user's file, which spares the store the bytes and a reader
+// the copying. So do not read there, write nothing over it, and leave dst at
+// Output; or use [Request.CopyNow].
 func (r *Request) Copy(ctx context.Context, dst *os.File, offset int64, e *tree.Entry) error {
+	return r.CopyRange(ctx, dst, offset, e, 0, math.MaxInt64)
+}
+
+// CopyRange is Copy for length bytes of the content, those from the byte from
+// on. They may reach beyond its end.
+func (r *Request) CopyRange(ctx context.Context, dst *os.File, offset int64, e *tree.Entry, from, length int64) error {
+	return r.eachBody(ctx, e, from, length, func(b Body) error {
+		b.Offset += offset
+		if left, err := r.leave(dst, b); left || err != nil {
+			return err
+		}
+		return r.copyBody(ctx, dst, b)
+	})
+}
+
+// CopyNow is Copy that always writes. On Linux the kernel does the copying, and
+// shares the blocks where filesystem and alignment let it: copy_file_range(2).
+func (r *Request) CopyNow(ctx context.Context, dst *os.File, offset int64, e *tree.Entry) error {
+	return r.eachBody(ctx, e, 0, math.MaxInt64, func(b Body) error {
+		b.Offset += offset
+		return r.copyBody(ctx, dst, b)
+	})
+}
+
+// eachBody calls do with where the data of a range of e's content is, and with
+// offsets that count from the beginning of the range.
+func (r *Request) eachBody(ctx context.Context, e *tree.Entry, from, length int64, do func(Body) error) error {
 	inode, err := r.inode(e)
 	if err != nil {
 		return err
 	}
+	stop := int64(math.MaxInt64)
+	if length < stop-from {
+		stop = from + length
+	}
 	for _, x := range inode.Extents {
-		pack, err := r.Packs().Pack(x.Layer)
-		if err == nil {
-			err = copyRange(ctx, dst, offset+x.Offset, pack, x.PackOffset, x.Length)
+		first, end := max(from, x.Offset), min(stop, x.Offset+x.Length)
+		if first >= end {
+			continue
 		}
-		if err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		b := Body{Offset: first - from, Layer: x.Layer, PackOffset: x.PackOffset + first - x.Offset, Length: end - first}
+		if err := do(b); err != nil {
 			return fmt.Errorf("copy %q: %w", e.Path, err)
 		}
 	}
 	return nil
+}
+
+// copyBody writes the bytes of b to dst.
+func (r *Request) copyBody(ctx context.Context, dst *os.File, b Body) error {
+	pack, err := r.Packs().Pack(b.Layer)
+	if err != nil {
+		return err
+	}
+	return copyRange(ctx, dst, b.Offset, pack, b.PackOffset, b.Length)
 }
 
 // inode returns the entry that has e's content.

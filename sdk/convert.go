@@ -83,8 +83,9 @@ func requestToProto(r *Request) (*pb.BuildRequest, error) {
 		},
 		Output:  r.Output,
 		Scratch: r.Scratch,
+		Bodies:  r.BodiesPath,
 	}
-	for _, path := range append([]string{m.Tree, m.Dir, m.Tar, m.StagingLosses, m.Output, m.Scratch}, m.Packs...) {
+	for _, path := range append([]string{m.Tree, m.Dir, m.Tar, m.StagingLosses, m.Output, m.Scratch, m.Bodies}, m.Packs...) {
 		if !utf8.ValidString(path) {
 			return nil, fmt.Errorf("path %q is not UTF-8, which the builder protocol needs", path)
 		}
@@ -109,6 +110,8 @@ func requestFromProto(m *pb.BuildRequest) *Request {
 		},
 		Output:  m.GetOutput(),
 		Scratch: m.GetScratch(),
+
+		BodiesPath: m.GetBodies(),
 	}
 }
 

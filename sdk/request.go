@@ -1,6 +1,7 @@
 package sdk
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -9,7 +10,7 @@ import (
 )
 
 // Request is one build: what goes in, where the image goes, and whom to tell.
-// Everything it names but Output and Scratch is read-only. Its methods may be
+// Everything it names but Output, Scratch and BodiesPath is read-only. Its methods may be
 // called from several goroutines. It must not be copied.
 type Request struct {
 	TreePath   string // the tree file; see [Request.Tree]
@@ -29,11 +30,17 @@ type Request struct {
 	Output  string // where the image goes: does not exist, its directory does
 	Scratch string // an empty private directory, removed after the build
 
+	// BodiesPath is where a list of what the image lacks may be left, for
+	// InputTree: see [Request.Copy] and [WriteBodies]. "" if the image must be
+	// whole.
+	BodiesPath string
+
 	Events Events // may be nil
 
-	mu    sync.Mutex
-	tree  *tree.Tree
-	packs packs
+	mu      sync.Mutex
+	tree    *tree.Tree
+	packs   packs
+	leftOut leftOut
 }
 
 // Tree reads the tree, checks it against TreeDigest and keeps it: further
@@ -70,9 +77,10 @@ func (r *Request) StagingLosses() ([]Loss, error) {
 	return ReadLosses(f)
 }
 
-// Close closes the packs. It is called after Build by whoever made the
-// request: the server of [Main], or a test.
-func (r *Request) Close() error { return r.packs.close() }
+// Close closes the packs, and lists at BodiesPath what the image lacks. It is
+// called after Build by whoever made the request: the server of [Main], or a
+// test.
+func (r *Request) Close() error { return errors.Join(r.leaveBodies(), r.packs.close()) }
 
 // Log tells people something, formatted as by fmt.Sprintf.
 func (r *Request) Log(level LogLevel, format string, args ...any) {

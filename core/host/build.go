@@ -18,7 +18,8 @@ import (
 // builder says, cleaned and bounded, until Build returns; it must not block
 // for long. When Build returns, the builder and everything it started are
 // gone, and on success the image lies at req.Output and has passed the checks
-// of its format. After an error whatever lies there is worthless, and the
+// of its format; what it lacks, if req.BodiesPath lets it, is what [Host.Bodies]
+// returns. After an error whatever lies there is worthless, and the
 // caller's to remove, like Scratch.
 //
 // For InputTar the caller writes to the pipe at req.TarPath meanwhile.
@@ -118,7 +119,8 @@ func withEvents(req *sdk.Request, ev sdk.Events) *sdk.Request {
 		StagingLossesPath: req.StagingLossesPath,
 		Options:           req.Options, Size: req.Size,
 		Output: req.Output, Scratch: req.Scratch,
-		Events: ev,
+		BodiesPath: req.BodiesPath,
+		Events:     ev,
 	}
 }
 

@@ -727,7 +727,13 @@ type BuildRequest struct {
 	// its directory does.
 	Output string `protobuf:"bytes,9,opt,name=output,proto3" json:"output,omitempty"`
 	// scratch is an empty private directory, removed after the build.
-	Scratch       string `protobuf:"bytes,10,opt,name=scratch,proto3" json:"scratch,omitempty"`
+	Scratch string `protobuf:"bytes,10,opt,name=scratch,proto3" json:"scratch,omitempty"`
+	// bodies, if not empty, is a path where nothing is, for INPUT_TREE: a builder
+	// may leave a file there with length-delimited Body messages, sorted by
+	// offset, of which no two overlap. The image need not have their bytes: the
+	// host puts them in, over whatever the image has there. Without that file
+	// the image is whole.
+	Bodies        string `protobuf:"bytes,11,opt,name=bodies,proto3" json:"bodies,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -832,6 +838,85 @@ func (x *BuildRequest) GetScratch() string {
 	return ""
 }
 
+func (x *BuildRequest) GetBodies() string {
+	if x != nil {
+		return x.Bodies
+	}
+	return ""
+}
+
+// Body is a range of the image whose bytes are in a pack.
+type Body struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// offset in the image.
+	Offset uint64 `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"`
+	// layer is an index into BuildRequest.packs.
+	Layer uint32 `protobuf:"varint,2,opt,name=layer,proto3" json:"layer,omitempty"`
+	// pack_offset is where the bytes start in that pack.
+	PackOffset    uint64 `protobuf:"varint,3,opt,name=pack_offset,json=packOffset,proto3" json:"pack_offset,omitempty"`
+	Length        uint64 `protobuf:"varint,4,opt,name=length,proto3" json:"length,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Body) Reset() {
+	*x = Body{}
+	mi := &file_builder_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Body) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Body) ProtoMessage() {}
+
+func (x *Body) ProtoReflect() protoreflect.Message {
+	mi := &file_builder_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Body.ProtoReflect.Descriptor instead.
+func (*Body) Descriptor() ([]byte, []int) {
+	return file_builder_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Body) GetOffset() uint64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+func (x *Body) GetLayer() uint32 {
+	if x != nil {
+		return x.Layer
+	}
+	return 0
+}
+
+func (x *Body) GetPackOffset() uint64 {
+	if x != nil {
+		return x.PackOffset
+	}
+	return 0
+}
+
+func (x *Body) GetLength() uint64 {
+	if x != nil {
+		return x.Length
+	}
+	return 0
+}
+
 // Log tells people something.
 type Log struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -844,7 +929,7 @@ type Log struct {
 
 func (x *Log) Reset() {
 	*x = Log{}
-	mi := &file_builder_proto_msgTypes[6]
+	mi := &file_builder_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -856,7 +941,7 @@ func (x *Log) String() string {
 func (*Log) ProtoMessage() {}
 
 func (x *Log) ProtoReflect() protoreflect.Message {
-	mi := &file_builder_proto_msgTypes[6]
+	mi := &file_builder_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -869,7 +954,7 @@ func (x *Log) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Log.ProtoReflect.Descriptor instead.
 func (*Log) Descriptor() ([]byte, []int) {
-	return file_builder_proto_rawDescGZIP(), []int{6}
+	return file_builder_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Log) GetLevel() LogLevel {
@@ -904,7 +989,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_builder_proto_msgTypes[7]
+	mi := &file_builder_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -916,7 +1001,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_builder_proto_msgTypes[7]
+	mi := &file_builder_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -929,7 +1014,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_builder_proto_rawDescGZIP(), []int{7}
+	return file_builder_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Progress) GetPhase() string {
@@ -983,7 +1068,7 @@ type Loss struct {
 
 func (x *Loss) Reset() {
 	*x = Loss{}
-	mi := &file_builder_proto_msgTypes[8]
+	mi := &file_builder_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -995,7 +1080,7 @@ func (x *Loss) String() string {
 func (*Loss) ProtoMessage() {}
 
 func (x *Loss) ProtoReflect() protoreflect.Message {
-	mi := &file_builder_proto_msgTypes[8]
+	mi := &file_builder_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1008,7 +1093,7 @@ func (x *Loss) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Loss.ProtoReflect.Descriptor instead.
 func (*Loss) Descriptor() ([]byte, []int) {
-	return file_builder_proto_rawDescGZIP(), []int{8}
+	return file_builder_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Loss) GetPath() []byte {
@@ -1056,7 +1141,7 @@ type Losses struct {
 
 func (x *Losses) Reset() {
 	*x = Losses{}
-	mi := &file_builder_proto_msgTypes[9]
+	mi := &file_builder_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1068,7 +1153,7 @@ func (x *Losses) String() string {
 func (*Losses) ProtoMessage() {}
 
 func (x *Losses) ProtoReflect() protoreflect.Message {
-	mi := &file_builder_proto_msgTypes[9]
+	mi := &file_builder_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1081,7 +1166,7 @@ func (x *Losses) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Losses.ProtoReflect.Descriptor instead.
 func (*Losses) Descriptor() ([]byte, []int) {
-	return file_builder_proto_rawDescGZIP(), []int{9}
+	return file_builder_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Losses) GetLosses() []*Loss {
@@ -1102,7 +1187,7 @@ type Result struct {
 
 func (x *Result) Reset() {
 	*x = Result{}
-	mi := &file_builder_proto_msgTypes[10]
+	mi := &file_builder_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1114,7 +1199,7 @@ func (x *Result) String() string {
 func (*Result) ProtoMessage() {}
 
 func (x *Result) ProtoReflect() protoreflect.Message {
-	mi := &file_builder_proto_msgTypes[10]
+	mi := &file_builder_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1127,7 +1212,7 @@ func (x *Result) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Result.ProtoReflect.Descriptor instead.
 func (*Result) Descriptor() ([]byte, []int) {
-	return file_builder_proto_rawDescGZIP(), []int{10}
+	return file_builder_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Result) GetSize() uint64 {
@@ -1153,7 +1238,7 @@ type BuildEvent struct {
 
 func (x *BuildEvent) Reset() {
 	*x = BuildEvent{}
-	mi := &file_builder_proto_msgTypes[11]
+	mi := &file_builder_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1165,7 +1250,7 @@ func (x *BuildEvent) String() string {
 func (*BuildEvent) ProtoMessage() {}
 
 func (x *BuildEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_builder_proto_msgTypes[11]
+	mi := &file_builder_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1178,7 +1263,7 @@ func (x *BuildEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BuildEvent.ProtoReflect.Descriptor instead.
 func (*BuildEvent) Descriptor() ([]byte, []int) {
-	return file_builder_proto_rawDescGZIP(), []int{11}
+	return file_builder_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *BuildEvent) GetEvent() isBuildEvent_Event {
@@ -1292,7 +1377,7 @@ const file_builder_proto_rawDesc = "" +
 	"\n" +
 	"free_bytes\x18\x02 \x01(\x04R\tfreeBytes\x12!\n" +
 	"\ffree_percent\x18\x03 \x01(\rR\vfreePercent\x12\x16\n" +
-	"\x06inodes\x18\x04 \x01(\x04R\x06inodes\"\x8b\x03\n" +
+	"\x06inodes\x18\x04 \x01(\x04R\x06inodes\"\xa3\x03\n" +
 	"\fBuildRequest\x12\x12\n" +
 	"\x04tree\x18\x01 \x01(\tR\x04tree\x12\x1f\n" +
 	"\vtree_digest\x18\x02 \x01(\tR\n" +
@@ -1305,10 +1390,17 @@ const file_builder_proto_rawDesc = "" +
 	"\x04size\x18\b \x01(\v2\x1b.banger.builder.v1.SizePlanR\x04size\x12\x16\n" +
 	"\x06output\x18\t \x01(\tR\x06output\x12\x18\n" +
 	"\ascratch\x18\n" +
-	" \x01(\tR\ascratch\x1a:\n" +
+	" \x01(\tR\ascratch\x12\x16\n" +
+	"\x06bodies\x18\v \x01(\tR\x06bodies\x1a:\n" +
 	"\fOptionsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"L\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"m\n" +
+	"\x04Body\x12\x16\n" +
+	"\x06offset\x18\x01 \x01(\x04R\x06offset\x12\x14\n" +
+	"\x05layer\x18\x02 \x01(\rR\x05layer\x12\x1f\n" +
+	"\vpack_offset\x18\x03 \x01(\x04R\n" +
+	"packOffset\x12\x16\n" +
+	"\x06length\x18\x04 \x01(\x04R\x06length\"L\n" +
 	"\x03Log\x121\n" +
 	"\x05level\x18\x01 \x01(\x0e2\x1b.banger.builder.v1.LogLevelR\x05level\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\"^\n" +
@@ -1373,7 +1465,7 @@ func file_builder_proto_rawDescGZIP() []byte {
 }
 
 var file_builder_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_builder_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_builder_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_builder_proto_goTypes = []any{
 	(Input)(0),               // 0: banger.builder.v1.Input
 	(Staging)(0),             // 1: banger.builder.v1.Staging
@@ -1385,13 +1477,14 @@ var file_builder_proto_goTypes = []any{
 	(*DescribeResponse)(nil), // 7: banger.builder.v1.DescribeResponse
 	(*SizePlan)(nil),         // 8: banger.builder.v1.SizePlan
 	(*BuildRequest)(nil),     // 9: banger.builder.v1.BuildRequest
-	(*Log)(nil),              // 10: banger.builder.v1.Log
-	(*Progress)(nil),         // 11: banger.builder.v1.Progress
-	(*Loss)(nil),             // 12: banger.builder.v1.Loss
-	(*Losses)(nil),           // 13: banger.builder.v1.Losses
-	(*Result)(nil),           // 14: banger.builder.v1.Result
-	(*BuildEvent)(nil),       // 15: banger.builder.v1.BuildEvent
-	nil,                      // 16: banger.builder.v1.BuildRequest.OptionsEntry
+	(*Body)(nil),             // 10: banger.builder.v1.Body
+	(*Log)(nil),              // 11: banger.builder.v1.Log
+	(*Progress)(nil),         // 12: banger.builder.v1.Progress
+	(*Loss)(nil),             // 13: banger.builder.v1.Loss
+	(*Losses)(nil),           // 14: banger.builder.v1.Losses
+	(*Result)(nil),           // 15: banger.builder.v1.Result
+	(*BuildEvent)(nil),       // 16: banger.builder.v1.BuildEvent
+	nil,                      // 17: banger.builder.v1.BuildRequest.OptionsEntry
 }
 var file_builder_proto_depIdxs = []int32{
 	2,  // 0: banger.builder.v1.Option.type:type_name -> banger.builder.v1.OptionType
@@ -1399,18 +1492,18 @@ var file_builder_proto_depIdxs = []int32{
 	1,  // 2: banger.builder.v1.DescribeResponse.staging:type_name -> banger.builder.v1.Staging
 	5,  // 3: banger.builder.v1.DescribeResponse.options:type_name -> banger.builder.v1.Option
 	6,  // 4: banger.builder.v1.DescribeResponse.tools:type_name -> banger.builder.v1.Tool
-	16, // 5: banger.builder.v1.BuildRequest.options:type_name -> banger.builder.v1.BuildRequest.OptionsEntry
+	17, // 5: banger.builder.v1.BuildRequest.options:type_name -> banger.builder.v1.BuildRequest.OptionsEntry
 	8,  // 6: banger.builder.v1.BuildRequest.size:type_name -> banger.builder.v1.SizePlan
 	3,  // 7: banger.builder.v1.Log.level:type_name -> banger.builder.v1.LogLevel
-	12, // 8: banger.builder.v1.Losses.losses:type_name -> banger.builder.v1.Loss
-	10, // 9: banger.builder.v1.BuildEvent.log:type_name -> banger.builder.v1.Log
-	11, // 10: banger.builder.v1.BuildEvent.progress:type_name -> banger.builder.v1.Progress
-	13, // 11: banger.builder.v1.BuildEvent.losses:type_name -> banger.builder.v1.Losses
-	14, // 12: banger.builder.v1.BuildEvent.result:type_name -> banger.builder.v1.Result
+	13, // 8: banger.builder.v1.Losses.losses:type_name -> banger.builder.v1.Loss
+	11, // 9: banger.builder.v1.BuildEvent.log:type_name -> banger.builder.v1.Log
+	12, // 10: banger.builder.v1.BuildEvent.progress:type_name -> banger.builder.v1.Progress
+	14, // 11: banger.builder.v1.BuildEvent.losses:type_name -> banger.builder.v1.Losses
+	15, // 12: banger.builder.v1.BuildEvent.result:type_name -> banger.builder.v1.Result
 	4,  // 13: banger.builder.v1.Builder.Describe:input_type -> banger.builder.v1.DescribeRequest
 	9,  // 14: banger.builder.v1.Builder.Build:input_type -> banger.builder.v1.BuildRequest
 	7,  // 15: banger.builder.v1.Builder.Describe:output_type -> banger.builder.v1.DescribeResponse
-	15, // 16: banger.builder.v1.Builder.Build:output_type -> banger.builder.v1.BuildEvent
+	16, // 16: banger.builder.v1.Builder.Build:output_type -> banger.builder.v1.BuildEvent
 	15, // [15:17] is the sub-list for method output_type
 	13, // [13:15] is the sub-list for method input_type
 	13, // [13:13] is the sub-list for extension type_name
@@ -1423,7 +1516,7 @@ func file_builder_proto_init() {
 	if File_builder_proto != nil {
 		return
 	}
-	file_builder_proto_msgTypes[11].OneofWrappers = []any{
+	file_builder_proto_msgTypes[12].OneofWrappers = []any{
 		(*BuildEvent_Log)(nil),
 		(*BuildEvent_Progress)(nil),
 		(*BuildEvent_Losses)(nil),
@@ -1435,7 +1528,7 @@ func file_builder_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_builder_proto_rawDesc), len(file_builder_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   13,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -37,6 +37,7 @@ func allChecks() []check {
 		check{"options/longest", false, longestOptions},
 		check{"size/least", false, leastSize},
 		check{"equal-bytes", false, equalBytes},
+		check{"bodies", false, leavesBodies},
 		check{"cancel", false, cancelled},
 		check{"disk-full", false, diskFull},
 		check{"stdout", false, silent},

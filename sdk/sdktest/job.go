@@ -259,7 +259,7 @@ func (j *job) untouched() error {
 func (j *job) expects(path string) bool {
 	r := j.req
 	switch path {
-	case r.Output, filepath.Dir(r.Output), r.Scratch, r.TreePath, r.TarPath, r.Dir, r.StagingLossesPath, filepath.Join(filepath.Dir(r.TreePath), "pack"):
+	case r.Output, filepath.Dir(r.Output), r.Scratch, r.TreePath, r.TarPath, r.Dir, r.StagingLossesPath, r.BodiesPath, filepath.Join(filepath.Dir(r.TreePath), "pack"):
 		return true
 	}
 	return false

@@ -82,6 +82,41 @@ func TestGood(t *testing.T) {
 	sdktest.Test(t, good{}, sdktest.Config{})
 }
 
+// lean is a tar of one file's contents each, which it leaves to banger; spoil
+// does something to the image afterwards.
+func lean(spoil func(ctx context.Context, req *sdk.Request, f *os.File) error) good {
+	describe := func(d *sdk.Description) { d.MediaType = "application/x-lean" }
+	return good{describe: describe, build: func(ctx context.Context, req *sdk.Request, _ func() error) error {
+		t, err := req.Tree()
+		if err != nil {
+			return err
+		}
+		f, err := os.Create(req.Output)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		at := int64(100)
+		if err := f.Truncate(at); err != nil {
+			return err
+		}
+		for i := range t.Entries {
+			if e := &t.Entries[i]; e.Type == tree.Regular {
+				if err := req.Copy(ctx, f, at, e); err != nil {
+					return err
+				}
+				at += e.Size
+			}
+		}
+		return spoil(ctx, req, f)
+	}}
+}
+
+func TestGoodThatLeavesBodies(t *testing.T) {
+	t.Parallel()
+	sdktest.Test(t, lean(func(context.Context, *sdk.Request, *os.File) error { return nil }), sdktest.Config{})
+}
+
 func TestGoodFromTar(t *testing.T) {
 	t.Parallel()
 	sdktest.Test(t, good{input: sdk.InputTar}, sdktest.Config{})
@@ -169,6 +204,27 @@ var broken = []struct {
 		_, err = f.WriteString(time.Now().String())
 		return errors.Join(err, f.Close())
 	}}},
+	{"sums up what it has not written", "bodies", "differs from one that is built whole", lean(func(_ context.Context, _ *sdk.Request, f *os.File) error {
+		sum := byte(0)
+		b, err := os.ReadFile(f.Name())
+		for _, x := range b {
+			sum += x
+		}
+		_, writeErr := f.WriteAt([]byte{sum}, 0)
+		return errors.Join(err, writeErr)
+	})},
+	{"has another image in the end", "bodies", "another file than the one", lean(func(_ context.Context, req *sdk.Request, _ *os.File) error {
+		return errors.Join(os.Remove(req.Output), os.WriteFile(req.Output, []byte("image"), 0o600))
+	})},
+	{"leaves contents twice", "bodies", "over another one", lean(func(ctx context.Context, req *sdk.Request, f *os.File) error {
+		t, err := req.Tree()
+		for i := range t.Entries {
+			if e := &t.Entries[i]; e.Type == tree.Regular {
+				err = errors.Join(err, req.Copy(ctx, f, 100, e))
+			}
+		}
+		return err
+	})},
 	{"panics when cancelled", "cancel", "panic: ", good{build: func(ctx context.Context, req *sdk.Request, work func() error) error {
 		req.Log(sdk.LogInfo, "at work")
 		if ctx.Err() != nil {

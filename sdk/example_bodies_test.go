@@ -1,0 +1,31 @@
+package sdk_test
+
+import (
+	"bytes"
+	"fmt"
+
+	"banger/sdk"
+)
+
+// A builder that does not use Request.Copy can list by itself what banger is
+// to put into its image.
+func ExampleBody() {
+	var file bytes.Buffer
+	err := sdk.WriteBodies(&file, []sdk.Body{
+		{Offset: 1 << 20, Layer: 0, PackOffset: 0, Length: 8192},
+		{Offset: 2 << 20, Layer: 2, PackOffset: 4096, Length: 100},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	list, err := sdk.ReadBodies(&file)
+	for _, b := range list {
+		fmt.Printf("%d bytes of pack %d at %d\n", b.Length, b.Layer, b.Offset)
+	}
+	fmt.Println(err)
+	// Output:
+	// 8192 bytes of pack 0 at 1048576
+	// 100 bytes of pack 2 at 2097152
+	// <nil>
+}
