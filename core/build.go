@@ -161,7 +161,7 @@ func (e *Engine) known(ctx context.Context, src *opened, q *question) (*answered
 	if err != nil {
 		return nil, nil //nolint:nilerr,nilnil // a miss
 	}
-	artifact, err := e.Store.CheckArtifact(ctx, a.Artifact, e.VerifyCache)
+	artifact, err := e.soundArtifact(ctx, a.Artifact)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -236,7 +236,8 @@ func (e *Engine) construct(ctx context.Context, src *opened, b *host.Builder, o 
 	return t, artifact, rec, nil
 }
 
-// deliver holds a strict build to its word and makes the user's copy.
+// deliver holds a strict build to its word and makes the user's copy, or has
+// the image whole in the store.
 func (e *Engine) deliver(ctx context.Context, r *answered, o BuildOptions) (*BuildResult, error) {
 	if r.Cached {
 		e.warn(r.Warnings)
@@ -245,17 +246,18 @@ func (e *Engine) deliver(ctx context.Context, r *answered, o BuildOptions) (*Bui
 		err := fmt.Errorf("build %s with %s: %w: %d losses, first %s", r.Ref, r.Builder.Name, ErrLosses, n, r.Losses[0])
 		return &r.BuildResult, hint.With(err, "see them with --losses FILE, take another builder, or leave out --strict")
 	}
-	if o.Output != "" {
-		defer e.task("copy")()
-		err := e.Store.CopyOut(ctx, r.artifact, o.Output, cas.CopyOptions{Fsync: o.Fsync})
-		if errors.Is(err, cas.ErrNotFound) {
-			return nil, err // the artifact was damaged or is gone
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrOutput, err)
-		}
-		r.Path = o.Output
+	if o.Output == "" {
+		return &r.BuildResult, e.makeWhole(ctx, r)
 	}
+	defer e.task("copy")()
+	err := e.Store.CopyOut(ctx, r.artifact, o.Output, cas.CopyOptions{Fsync: o.Fsync})
+	if errors.Is(err, cas.ErrNotFound) {
+		return nil, err // the artifact was damaged or is gone
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrOutput, err)
+	}
+	r.Path = o.Output
 	return &r.BuildResult, nil
 }
 

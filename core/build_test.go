@@ -40,7 +40,7 @@ var fakeInputs = map[string]sdk.Input{
 	"tree": sdk.InputTree, "tar": sdk.InputTar, "dir": sdk.InputDir,
 	"lossy": sdk.InputTree, "fails": sdk.InputTree, "deaf": sdk.InputTar,
 	"sips": sdk.InputTar, "skips": sdk.InputTar, "stops": sdk.InputTar, "dice": sdk.InputTree,
-	"meddles-tree": sdk.InputTree, "meddles-pack": sdk.InputTree,
+	"meddles-tree": sdk.InputTree, "meddles-pack": sdk.InputTree, "lean": sdk.InputTree, "lies": sdk.InputTree,
 }
 
 func (f fake) Describe(context.Context) (sdk.Description, error) {
@@ -81,6 +81,11 @@ func (f fake) Build(ctx context.Context, req *sdk.Request) error {
 		}
 	case "dice":
 		fmt.Fprintf(&buf, "%s: %d", strings.Repeat("x", 5000), time.Now().UnixNano())
+	case "lean":
+		return buildLean(ctx, req, t)
+	case "lies": // of a body that is nowhere
+		list := []sdk.Body{{Offset: 0, Length: 4, PackOffset: 1 << 40}}
+		return errors.Join(os.WriteFile(req.Output, make([]byte, 10), 0o600), writeBodies(req.BodiesPath, list))
 	case "fails", "deaf": // the deaf one never opens its pipe
 		return errors.New("this one always fails")
 	case "meddles-tree", "meddles-pack":

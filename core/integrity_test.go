@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -28,10 +29,16 @@ type truth struct {
 	tree  digest.Digest
 	tar   []byte
 	image []byte
+	lean  []byte
 }
 
 // realStore is a store in which every command has run once, and what they gave.
 func realStore(t *testing.T) (dir string, want truth) {
+	return storeAfter(t, "pull", "tree", "export", "build")
+}
+
+// storeAfter is a store in which commands have run once, and what they gave.
+func storeAfter(t *testing.T, names ...string) (dir string, want truth) {
 	t.Helper()
 	large := strings.Repeat("0123456789abcdef", 5<<10)
 	im := layout(t, gz(tt.Dir("a/"), tt.File("a/b", "one"), tt.File("big", large)),
@@ -42,7 +49,7 @@ func realStore(t *testing.T) (dir string, want truth) {
 	}
 	want = truth{im: im}
 	commands := commandsOf(&want, true)
-	for _, name := range []string{"pull", "tree", "export", "build"} {
+	for _, name := range names {
 		if err := commands[name](t.Context(), e); err != nil {
 			t.Fatal(err)
 		}
@@ -69,7 +76,7 @@ func openEngine(t *testing.T, dir string) (*Engine, error) {
 // commandsOf are what a user can run: each fails when what it gives is not
 // what want says, or notes it there.
 func commandsOf(want *truth, learn bool) map[string]func(ctx context.Context, e *Engine) error {
-	build := func(noCache bool) func(ctx context.Context, e *Engine) error {
+	build := func(builder string, image *[]byte, noCache bool) func(ctx context.Context, e *Engine) error {
 		return func(ctx context.Context, e *Engine) error {
 			dir, remove, err := e.Store.TempDir("out")
 			if err != nil {
@@ -77,19 +84,21 @@ func commandsOf(want *truth, learn bool) map[string]func(ctx context.Context, e 
 			}
 			defer remove()
 			out := filepath.Join(dir, "out")
-			if _, err := e.Build(ctx, BuildOptions{Image: want.im, Builder: "tree", Output: out, NoCache: noCache}); err != nil {
+			if _, err := e.Build(ctx, BuildOptions{Image: want.im, Builder: builder, Output: out, NoCache: noCache}); err != nil {
 				return err
 			}
 			b, err := os.ReadFile(out)
 			if learn {
-				want.image = b
+				*image = b
 			}
-			return errors.Join(err, same("image", b, want.image))
+			return errors.Join(err, same("image", b, *image))
 		}
 	}
 	return map[string]func(ctx context.Context, e *Engine) error{
-		"build":   build(false),
-		"rebuild": build(true),
+		"build":   build("tree", &want.image, false),
+		"rebuild": build("tree", &want.image, true),
+		"lean":    build("lean", &want.lean, false),
+		"relean":  build("lean", &want.lean, true),
 		"tree": func(ctx context.Context, e *Engine) error {
 			_, d, err := e.Tree(ctx, want.im)
 			if learn {
@@ -187,17 +196,36 @@ func damageFile(path, how string, rot bool) error {
 // serve it; see mayServe.
 func TestNoDamageIsEverServed(t *testing.T) {
 	store, want := realStore(t)
+	checkDamage(t, store, &want, storeFiles(t, store), "build", "rebuild", "tree", "export", "pull")
+}
+
+// TestNoDamageIsServedFromPacks does the same with an image whose contents lie
+// in the packs, and what it is put together of.
+func TestNoDamageIsServedFromPacks(t *testing.T) {
+	store, want := storeAfter(t, "lean")
+	files := slices.DeleteFunc(storeFiles(t, store), func(f string) bool { return !strings.Contains(f, "s/sha256/") || strings.HasPrefix(f, "blobs/") })
+	if !slices.ContainsFunc(files, func(f string) bool { return strings.HasSuffix(f, "/bodies") }) {
+		t.Errorf("no image lacks bodies: %q", files)
+	}
+	checkDamage(t, store, &want, files, "lean", "relean")
+}
+
+// checkDamage damages each of the files of a store in each way and runs each
+// of the commands.
+func checkDamage(t *testing.T, store string, want *truth, files []string, names ...string) {
+	t.Helper()
+	commands := commandsOf(want, false)
 	var g errgroup.Group
 	g.SetLimit(4 * runtime.GOMAXPROCS(0)) // they wait for the disk most of the time
 	for _, mode := range []damageMode{{"written", false, false}, {"rotten, verified", true, true}, {"rotten", true, false}} {
-		for _, file := range storeFiles(t, store) {
+		for _, file := range files {
 			for how := range damages {
 				if mode.rot && !mode.verify && how != "flip" && how != "zero" {
 					continue // sizes tell
 				}
-				for name, command := range commandsOf(&want, false) {
+				for _, name := range names {
 					g.Go(func() error {
-						err := damagedRun(t, store, file, how, mode, command)
+						err := damagedRun(t, store, file, how, mode, commands[name])
 						if !mayEnd(err, file, name, mode.rot && !mode.verify) {
 							t.Errorf("%s: %s of %s, then %s: %v", mode.name, how, file, name, err)
 						}
@@ -260,9 +288,20 @@ func mayEnd(err error, file, command string, unseen bool) bool {
 
 // mayServe lists what is served as it is when a disk changes bytes and no time,
 // and nobody asks for verification: the image of a build that was made before,
-// and the compressed layers that a pull keeps for other programs.
+// the packs from which bodies are put into an image, and the compressed layers
+// that a pull keeps for other programs.
 func mayServe(file, command string) bool {
-	return command == "build" && strings.HasSuffix(file, "/image") || command == "pull" && strings.HasPrefix(file, "blobs/")
+	switch command {
+	case "build":
+		return strings.HasSuffix(file, "/image")
+	case "lean":
+		return strings.HasSuffix(file, "/image") || strings.HasSuffix(file, "/pack")
+	case "relean":
+		return strings.HasSuffix(file, "/pack")
+	case "pull":
+		return strings.HasPrefix(file, "blobs/")
+	}
+	return false
 }
 
 // storeFiles lists the files of a store at rest, relative to it.

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"sync"
 
+	"github.com/opencontainers/go-digest"
+
 	"banger/cas"
 	"banger/core/host"
 	"banger/core/stage"
@@ -32,6 +34,9 @@ func (e *Engine) run(ctx context.Context, b *host.Builder, t *flattened, o Build
 		TreeDigest: t.digest.String(), Options: o.Options, Size: o.Size,
 		Output: w.Path(), Scratch: filepath.Join(dir, "scratch"), Events: rec,
 	}
+	if o.Output != "" && b.Description.Input == sdk.InputTree {
+		req.BodiesPath = filepath.Join(dir, "bodies")
+	}
 	if err := os.Mkdir(req.Scratch, 0o700); err != nil {
 		return cas.Artifact{}, nil, fmt.Errorf("make scratch directory: %w", err)
 	}
@@ -44,17 +49,38 @@ func (e *Engine) run(ctx context.Context, b *host.Builder, t *flattened, o Build
 	if err := e.feed(ctx, b, t.Tree, req, dir); err != nil {
 		return cas.Artifact{}, nil, err
 	}
+	bodies, err := e.bodies(ctx, b, t, req)
+	if err != nil {
+		return cas.Artifact{}, nil, err
+	}
 	if err := e.unmeddled(ctx, b, t); err != nil {
 		return cas.Artifact{}, nil, err
 	}
 	remove() // before the image is synced, so that what was staged never has to reach the disk
 	rec.finish()
 	defer e.task("store")()
-	a, err := w.Commit(ctx, b.Description.MediaType)
+	a, err := w.CommitWithout(ctx, b.Description.MediaType, bodies)
 	if err != nil {
 		return cas.Artifact{}, nil, fmt.Errorf("keep artifact: %w", err)
 	}
 	return a, rec, nil
+}
+
+// bodies are what the image lacks that the builder has left. An image that
+// stays in the store has a path there, and so lacks nothing.
+func (e *Engine) bodies(ctx context.Context, b *host.Builder, t *flattened, req *sdk.Request) (cas.Bodies, error) {
+	list, err := e.Host.Bodies(ctx, b, req)
+	if err != nil || len(list) == 0 {
+		return cas.Bodies{}, err
+	}
+	bodies := cas.Bodies{List: make([]cas.Body, len(list))}
+	for i, x := range list {
+		bodies.List[i] = cas.Body(x)
+	}
+	for _, l := range t.Layers {
+		bodies.Layers = append(bodies.Layers, digest.Digest(l))
+	}
+	return bodies, nil
 }
 
 // feed gives the builder the tree's contents in the form it wants and runs it.

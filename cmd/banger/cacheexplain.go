@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -48,7 +49,8 @@ func printExplanation(w io.Writer, x *core.Explanation) error {
 		fmt.Fprintf(&b, "builder   %s varies: equal input may give other bytes\n", printable(x.Builder.Name))
 	}
 	if x.Hit {
-		fmt.Fprintf(&b, "artifact  %s, %s, last used %s\n", x.Artifact.Path, bytesText(x.Artifact.Size), x.LastUse.UTC().Format(time.RFC3339))
+		where := cmp.Or(x.Artifact.Path, x.Artifact.Digest.String()+", the contents of its files in the layers")
+		fmt.Fprintf(&b, "artifact  %s, %s, last used %s\n", where, bytesText(x.Artifact.Size), x.LastUse.UTC().Format(time.RFC3339))
 	}
 	if n := x.Nearest; n != nil {
 		fmt.Fprintf(&b, "nearest   %s of %s, last used %s; it differs in\n", n.Key, printable(n.Ref), n.LastUse.UTC().Format(time.RFC3339))

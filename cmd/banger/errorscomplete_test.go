@@ -199,6 +199,7 @@ var elsewhere = map[string]otherTest{
 	"free space on the store's filesystem, or use another store":                     {"cas/readonly_test.go", "free space on the store's filesystem, or use another store"},
 	"free space there, or choose a place on another filesystem":                      {"cas/readonly_test.go", "free space there, or choose a place on another filesystem"},
 	"use a store that you may write to":                                              {"cmd/banger/hostile_test.go", "use a store that you may write to"},
+	"have the image copied to a file, with -o FILE":                                  {"cmd/banger/hostile_test.go", "have the image copied to a file, with -o FILE"},
 	"run it as a user who may read all of the store":                                 {"cmd/banger/testdata/script/cacheverify.txtar", "run it as a user who may read all of the store"},
 	"run it as a user who may write to the store":                                    {"cmd/banger/testdata/script/cacheverify.txtar", "run it as a user who may write to the store"},
 	"what was written is not whole; run it again: the damaged layers were set aside": {"core/core_test.go", "what was written is not whole; run it again: the damaged layers were set aside"},

@@ -96,7 +96,7 @@ func TestReadOnlyStore(t *testing.T) {
 				t.Fatal(err)
 			}
 			store, out := filepath.Join(dir, "store"), filepath.Join(dir, "out")
-			for _, builder := range []string{"e2fs", "debugfs"} {
+			for _, builder := range []string{"e2fs", "debugfs", "ext4"} {
 				code, stderr := tc.banger(t, "build", "--store", store, "--builder", builder, "oci:"+good, "-o", out+builder)
 				wantCode(t, "first build", exitOK, code, stderr)
 			}
@@ -104,7 +104,7 @@ func TestReadOnlyStore(t *testing.T) {
 			wantCode(t, "first pull", exitOK, code, stderr)
 			tc.lock(t, store)
 			before := snapshot(t, store)
-			for _, builder := range []string{"e2fs", "debugfs"} {
+			for _, builder := range []string{"e2fs", "debugfs", "ext4"} {
 				again := out + "-again-" + builder
 				code, stderr := tc.banger(t, "build", "--store", store, "--builder", builder, "oci:"+good, "-o", again)
 				wantCode(t, "hit", exitOK, code, stderr)
@@ -114,6 +114,8 @@ func TestReadOnlyStore(t *testing.T) {
 				code, stderr = tc.banger(t, "build", "--store", store, "--builder", builder, "oci:"+other)
 				wantCode(t, "miss", exitStore, code, stderr, "store is read-only", "hint: use a store that you may write to")
 			}
+			code, stderr = tc.banger(t, "build", "--store", store, "--builder", "ext4", "oci:"+good)
+			wantCode(t, "hit that is not whole", exitStore, code, stderr, "store is read-only", "hint: have the image copied to a file, with -o FILE")
 			for _, args := range [][]string{{"pull"}, {"tree"}, {"export", "-o", out + ".tar"}} {
 				code, stderr := tc.banger(t, append(args, "--store", store, "oci:"+good)...)
 				wantCode(t, args[0]+" of what is there", exitOK, code, stderr)

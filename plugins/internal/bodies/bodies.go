@@ -2,6 +2,7 @@
 // where the image's plan puts it: several at once, small neighbours together,
 // and large ones by sharing their blocks with the packs where the filesystem
 // can. Every one is held against its SHA-256. Their order leaves no trace.
+// Where banger puts contents into the user's file itself, it leaves them out.
 package bodies
 
 import (
@@ -45,11 +46,17 @@ type body struct {
 // named one after the other.
 type Plan func(do func(entry int, segments []sparse.Segment) error) error
 
-// Write writes the contents of all files of t, the tree of req, into f, which
-// must read as zeros there, and reports its progress. It returns the first
-// error, which names the path where it is about one, or that of ctx; some are
-// written by then.
+// Write writes the contents of all files of t, the tree of req, into f, the
+// image, which must read as zeros there, and reports its progress; or it leaves
+// them all to banger, if that takes them. It returns the first error, which
+// names the path where it is about one, or that of ctx; some are written by
+// then.
 func Write(ctx context.Context, req *sdk.Request, t *tree.Tree, plan Plan, f *os.File) error {
+	if req.BodiesPath != "" {
+		return plan(func(entry int, segments []sparse.Segment) error {
+			return leave(ctx, req, &t.Entries[entry], segments, f)
+		})
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	batches := make(chan []body)
 	s := &shared{tree: t, packs: req.Packs(), image: f, meter: newMeter(req, t)}
@@ -73,6 +80,16 @@ func Write(ctx context.Context, req *sdk.Request, t *tree.Tree, plan Plan, f *os
 		})
 	}
 	return g.Wait()
+}
+
+// leave leaves one content to banger.
+func leave(ctx context.Context, req *sdk.Request, e *tree.Entry, segments []sparse.Segment, f *os.File) error {
+	for _, s := range segments {
+		if err := req.CopyRange(ctx, f, s.ImageOffset, e, s.Offset, s.Length); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // batcher makes batches: of one large body, or of small ones that are next to

@@ -115,6 +115,7 @@ type job struct {
 	options sdk.Options
 	spoil   func(staged string) // changes the staged directory
 	output  string              // "" for one in dir
+	lean    bool                // contents may be left to banger
 }
 
 // run builds as a host does, with a staged directory for the builders that
@@ -137,6 +138,9 @@ func run(ctx context.Context, j job) (built, error) {
 	}
 	if j.output != "" {
 		req.Output = j.output
+	}
+	if j.lean {
+		req.BodiesPath = filepath.Join(j.dir, "bodies")
 	}
 	for _, dir := range []string{req.Dir, req.Scratch} {
 		if err := os.Mkdir(dir, 0o700); err != nil {
