@@ -20,11 +20,12 @@ type side struct {
 type contest struct {
 	name        string
 	ours, rival side
-	prepare     func() error  // before each turn
-	teardown    func() error  // at the end; may be nil
-	limit       float64       // of our time, in rival's times; 0 for no limit
-	overhead    time.Duration // of our time over rival's; 0 for no limit
-	peakMiB     float64       // of our memory; 0 for no limit
+	before      func(ctx context.Context) error // before the first turn; may be nil
+	prepare     func() error                    // before each turn
+	teardown    func() error                    // at the end; may be nil
+	limit       float64                         // of our time, in rival's times; 0 for no limit
+	overhead    time.Duration                   // of our time over rival's; 0 for no limit
+	peakMiB     float64                         // of our memory; 0 for no limit
 }
 
 // sample is one run of a command.
@@ -42,6 +43,11 @@ type result struct {
 // run gives both sides their turns, ours first in each.
 func (c contest) run(ctx context.Context, turns int) (result, error) {
 	r := result{contest: c}
+	if c.before != nil {
+		if err := c.before(ctx); err != nil {
+			return r, err
+		}
+	}
 	for range turns {
 		if err := c.prepare(); err != nil {
 			return r, err

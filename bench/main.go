@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 )
 
 // errOverLimit means that everything ran, and something was too slow or big.
@@ -26,7 +27,9 @@ func main() {
 	var s setup
 	flag.StringVar(&s.banger, "banger", "bin/banger", "banger's `executable`")
 	flag.StringVar(&s.layout, "layout", "build/debian-oci", "OCI layout `directory` of the image that is built, tag latest")
+	flag.StringVar(&s.images, "images", "build/bench", "`directory` of the images that test/debian/mkbench makes")
 	scratch := flag.String("scratch", "build", "`directory` for stores and images, removed at the end")
+	flag.StringVar(&s.only, "only", "", "hold only the contests whose names have this `text`")
 	flag.IntVar(&s.turns, "n", 5, "how often each command runs")
 	plain := flag.String("gunzip", "", "decompress `FILE` and do nothing else: the measure of a pull")
 	flag.Parse()
@@ -70,8 +73,29 @@ func run(ctx context.Context, s setup, scratch string, out io.Writer) error {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	s.dir = dir
+	xfs := ""
+	if os.Geteuid() == 0 {
+		mount, unmount, err := mountXFS(ctx, dir)
+		if err != nil {
+			return fmt.Errorf("mount XFS: %w", err)
+		}
+		defer func() { _ = unmount() }()
+		xfs = mount
+	}
+	contests, err := s.contests(xfs)
+	if err != nil {
+		return err
+	}
+	return s.hold(ctx, contests, out)
+}
+
+// hold holds the contests and prints how they end.
+func (s setup) hold(ctx context.Context, contests []contest, out io.Writer) error {
 	over := false
-	for _, c := range s.contests() {
+	for _, c := range contests {
+		if !strings.Contains(c.name, s.only) {
+			continue
+		}
 		r, err := c.run(ctx, s.turns)
 		if err != nil {
 			return fmt.Errorf("%s: %w", c.name, err)
