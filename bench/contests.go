@@ -60,17 +60,19 @@ func (s setup) general() []contest {
 			overhead: 50 * time.Millisecond,
 		},
 		{name: "help", ours: side{"banger --help", []string{s.banger, "--help"}}, rival: idle, prepare: nothing, overhead: 50 * time.Millisecond},
-		s.coldPull(),
+		s.coldPull("cold pull"),
+		s.coldPull("cold pull, without igzip", "env", "PATH="+s.dir),
 	}
 }
 
 // coldPull is a pull from a registry of this machine, which verifies, keeps
 // and unpacks, against getting the same blobs and decompressing the largest.
-func (s setup) coldPull() contest {
+// banger is run by a command that may keep it from finding other programs.
+func (s setup) coldPull(name string, by ...string) contest {
 	store, dir := filepath.Join(s.dir, "pulled"), filepath.Join(s.dir, "copied")
 	return contest{
-		name:  "cold pull",
-		ours:  side{"banger pull", []string{s.banger, "pull", "--quiet", "--store", store, s.registry + "/bench:latest"}},
+		name:  name,
+		ours:  side{"banger pull", append(by, s.banger, "pull", "--quiet", "--store", store, s.registry+"/bench:latest")},
 		rival: side{"skopeo copy, klauspost gunzip", []string{"sh", "-ec", copyAndGunzip, "sh", s.registry + "/bench:latest", dir, s.self, s.largest}},
 		prepare: func() error {
 			return removeAll(store, dir)
