@@ -73,7 +73,10 @@ func (l *Layer) name() digest.Digest {
 // Dest is where Unpack writes, and what helps it. Each writer is used by one goroutine at a time,
 // but Blob by another than the rest.
 type Dest struct {
-	Blob        io.Writer // the bytes as they came; nil: they are not kept
+	// Blob gets the bytes as they came; nil: they are not kept. One with a method
+	// Digest is asked for the SHA-256 of what was written to it, which is then
+	// not computed twice.
+	Blob        io.Writer
 	Pack, Index io.Writer
 	// Gunzip is a command that decompresses gzip from standard input to standard
 	// output faster than the library does; empty if there is none. What is

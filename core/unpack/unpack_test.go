@@ -2,6 +2,7 @@ package unpack_test
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -260,5 +261,42 @@ func TestToFiles(t *testing.T) {
 	}
 	if fi, err := files[0].Stat(); err != nil || fi.Size() != res.PackSize {
 		t.Errorf("pack: %v, %v", fi, err)
+	}
+}
+
+// saying is a blob's writer that says what its digest is.
+type saying struct {
+	bytes.Buffer
+	digest digest.Digest
+}
+
+func (s *saying) Digest() digest.Digest { return s.digest }
+
+// TestBlobsOwnDigest takes the digest of a writer that has one, and no SHA-256
+// in the place of another.
+func TestBlobsOwnDigest(t *testing.T) {
+	tar := sample()
+	blob := compressions["gzip"](tar)
+	other := digest.FromString("something else")
+	for _, c := range []struct {
+		name         string
+		layer, says  digest.Digest
+		want         error
+		wantComputed digest.Digest
+	}{
+		{"the same", digest.FromBytes(blob), digest.FromBytes(blob), nil, digest.FromBytes(blob)},
+		{"another", digest.FromBytes(blob), other, unpack.ErrDigest, ""},
+		{"none wanted", "", other, nil, other},
+		{"of another kind", digest.SHA512.FromBytes(blob), other, nil, digest.SHA512.FromBytes(blob)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := describe(blob, tar)
+			l.Digest = c.layer
+			var pack, index bytes.Buffer
+			res, err := unpack.Unpack(t.Context(), bytes.NewReader(blob), l, unpack.Dest{Blob: &saying{digest: c.says}, Pack: &pack, Index: &index}, unpack.Limits{}, nil)
+			if !errors.Is(err, c.want) || err == nil && res.Digest != c.wantComputed {
+				t.Errorf("got %s, %v", res.Digest, err)
+			}
+		})
 	}
 }
