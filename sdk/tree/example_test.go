@@ -93,6 +93,18 @@ func ExampleExtent() {
 	// blocks 256 to 256
 }
 
+func ExampleDecoder() {
+	var d tree.Decoder
+	for _, path := range []string{"etc", "etc/passwd"} {
+		encoded := tree.AppendEntry(nil, &tree.Entry{Path: path, Type: tree.Regular})
+		e, err := d.Entry(encoded)
+		fmt.Println(e.Path, err)
+	}
+	// Output:
+	// etc <nil>
+	// etc/passwd <nil>
+}
+
 func ExampleUsage() {
 	u := demo().Usage(4096)
 	fmt.Println(u.Entries-u.Hardlinks, "inodes,", u.Directories, "of them directories;", u.Data, "bytes in", u.Blocks, "block")

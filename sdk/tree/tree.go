@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sort"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -20,6 +21,10 @@ const maxMessage = 64 << 20
 
 // MediaType of a tree file.
 const MediaType = "application/vnd.banger.tree.v1"
+
+// firstEntries is for how many entries there is room at first, whatever the
+// header says. More comes with what is really there.
+const firstEntries = 32 << 10
 
 // ErrCorrupt is wrapped by every error about a tree file whose bytes are not
 // a valid tree.
@@ -94,13 +99,17 @@ func Read(r io.Reader) (*Tree, error) {
 		return nil, err
 	}
 	var buf []byte
+	var d Decoder
 	for i := range count {
 		if buf, err = readMessage(br, buf); err != nil {
 			return nil, fmt.Errorf("read tree: entry %d of %d: %w", i, count, err)
 		}
-		e, err := DecodeEntry(buf)
+		e, err := d.Entry(buf)
 		if err != nil {
 			return nil, fmt.Errorf("read tree: entry %d: %w: %w", i, ErrCorrupt, err)
+		}
+		if n := len(t.Entries); n == cap(t.Entries) {
+			t.Entries = slices.Grow(t.Entries, int(min(count-i, uint64(max(n, firstEntries)))))
 		}
 		t.Entries = append(t.Entries, e)
 	}

@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -15,34 +16,41 @@ func (t *Tree) Validate() error {
 	if len(t.Entries) == 0 || t.Entries[0].Path != "" || t.Entries[0].Type != Directory {
 		return fmt.Errorf("%w: the first entry is not the root directory", ErrCorrupt)
 	}
-	types := make(map[string]Type, len(t.Entries))
+	v := validator{tree: t, dirs: make(map[string]bool)}
 	for i := range t.Entries {
 		e := &t.Entries[i]
 		if i > 0 && e.Path <= t.Entries[i-1].Path {
 			return fmt.Errorf("%w: entry %d, %q, is out of order", ErrCorrupt, i, e.Path)
 		}
-		if err := t.validateEntry(e, types); err != nil {
+		if err := v.entry(i, e); err != nil {
 			return fmt.Errorf("%w: entry %d, %q: %w", ErrCorrupt, i, e.Path, err)
 		}
-		types[e.Path] = e.Type
 	}
 	return nil
 }
 
-func (t *Tree) validateEntry(e *Entry, earlier map[string]Type) error {
+// validator goes through the entries of a tree.
+type validator struct {
+	tree *Tree
+	dirs map[string]bool // paths of the directories so far
+	last string          // one of them
+}
+
+func (v *validator) entry(i int, e *Entry) error {
 	if e.Path != "" {
-		if err := validatePath(e.Path); err != nil {
+		if err := v.path(e.Path); err != nil {
 			return err
 		}
-		if earlier[Dir(e.Path)] != Directory {
-			return fmt.Errorf("parent %q is not a directory of the tree", Dir(e.Path))
-		}
+	}
+	if e.Type == Directory {
+		v.dirs[e.Path] = true
 	}
 	if !e.Type.Valid() {
 		return fmt.Errorf("unknown file type %d", e.Type)
 	}
 	if e.Type == Hardlink {
-		if target := earlier[e.Target]; target == 0 || target == Hardlink || target == Directory {
+		earlier := Tree{Entries: v.tree.Entries[:i]}
+		if target := earlier.Lookup(e.Target); target == nil || target.Type == Hardlink || target.Type == Directory {
 			return fmt.Errorf("hardlink to %q, which is not an earlier inode", e.Target)
 		}
 	}
@@ -54,7 +62,7 @@ func (t *Tree) validateEntry(e *Entry, earlier map[string]Type) error {
 			return fmt.Errorf("xattr %q is out of order", e.Xattrs[i].Name)
 		}
 	}
-	return t.validateExtents(e)
+	return v.tree.validateExtents(e)
 }
 
 func (t *Tree) validateExtents(e *Entry) error {
@@ -74,15 +82,35 @@ func (t *Tree) validateExtents(e *Entry) error {
 	return nil
 }
 
-// validatePath refuses paths that do not name one place below the root.
-func validatePath(p string) error {
-	if strings.IndexByte(p, 0) >= 0 {
-		return fmt.Errorf("path holds a NUL byte")
-	}
-	for name := range strings.SplitSeq(p, "/") {
-		if name == "" || name == "." || name == ".." {
-			return fmt.Errorf("path has the component %q", name)
+// path wants p to name one place below the root, in a directory that came
+// before.
+func (v *validator) path(p string) error {
+	dir := Dir(p)
+	if dir != v.last && !v.dirs[dir] || p[0] == '/' {
+		if err := validatePath(p); err != nil {
+			return err
 		}
+		return fmt.Errorf("parent %q is not a directory of the tree", dir)
+	}
+	v.last = dir
+	return validateName(Base(p)) // those above it have been looked at
+}
+
+func validatePath(p string) error {
+	for name := range strings.SplitSeq(p, "/") {
+		if err := validateName(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func validateName(name string) error {
+	switch {
+	case strings.IndexByte(name, 0) >= 0:
+		return errors.New("path holds a NUL byte")
+	case name == "" || name == "." || name == "..":
+		return fmt.Errorf("path has the component %q", name)
 	}
 	return nil
 }

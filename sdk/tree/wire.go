@@ -78,9 +78,39 @@ func appendMessage(b []byte, field protowire.Number, fill func([]byte) []byte) [
 // DecodeEntry parses the encoding that AppendEntry makes. The result shares
 // no memory with b. It checks the ranges of single fields; what holds between
 // entries is [Tree.Validate]'s.
-func DecodeEntry(b []byte) (Entry, error) {
+func DecodeEntry(b []byte) (Entry, error) { return decodeEntry(b, nil) }
+
+// Decoder decodes entries as DecodeEntry does, with fewer allocations if there
+// are many. Its zero value is ready. It is not safe for concurrent use.
+type Decoder struct {
+	spare []Extent
+}
+
+// spareExtents are made at once.
+const spareExtents = 512
+
+// Entry decodes one entry.
+func (d *Decoder) Entry(b []byte) (Entry, error) { return decodeEntry(b, d) }
+
+// extent returns an empty list with room for one extent, which is what most
+// files have.
+func (d *Decoder) extent() []Extent {
+	if len(d.spare) == 0 {
+		d.spare = make([]Extent, spareExtents)
+	}
+	list := d.spare[:0:1]
+	d.spare = d.spare[1:]
+	return list
+}
+
+func decodeEntry(b []byte, d *Decoder) (Entry, error) {
 	var e Entry
-	err := eachField(b, func(f field) error { return e.setField(f) })
+	err := eachField(b, func(f field) error {
+		if f.num == entryExtents && e.Extents == nil && d != nil {
+			e.Extents = d.extent()
+		}
+		return e.setField(f)
+	})
 	if err != nil {
 		return Entry{}, fmt.Errorf("decode entry: %w", err)
 	}
