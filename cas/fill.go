@@ -7,6 +7,7 @@ import (
 	"runtime"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
 
 	"banger/internal/zeros"
 )
@@ -184,11 +185,53 @@ func gather(batch []piece, buf []byte) (part, error) {
 	for _, p := range batch {
 		clear(buf[end-first : p.at-first])
 		end = p.at + p.n
-		if _, err := p.from.ReadAt(buf[p.at-first:end-first], p.off); err != nil {
-			return part{}, fmt.Errorf("read %d bytes at %d of %s: %w", p.n, p.off, p.from.Name(), err)
+	}
+	for len(batch) > 0 {
+		n := neighbours(batch)
+		if err := readPieces(batch[:n], first, buf); err != nil {
+			return part{}, err
 		}
+		batch = batch[n:]
 	}
 	return part{first, buf}, nil
+}
+
+// maxVectors is IOV_MAX, the most that readv(2) takes.
+const maxVectors = 1024
+
+// neighbours counts the pieces at the beginning of batch, at least one, that
+// follow each other in one file, as small files do in a pack.
+func neighbours(batch []piece) int {
+	n := 1
+	for n < min(len(batch), maxVectors) && batch[n].from == batch[0].from && batch[n].off == batch[n-1].off+batch[n-1].n {
+		n++
+	}
+	return n
+}
+
+// readPieces reads neighbours at once, and one by one if that does not work.
+// buf begins at first in the image.
+func readPieces(list []piece, first int64, buf []byte) error {
+	if len(list) > 1 && readVectors(list, first, buf) {
+		return nil
+	}
+	for _, p := range list {
+		if _, err := p.from.ReadAt(buf[p.at-first:][:p.n], p.off); err != nil {
+			return fmt.Errorf("read %d bytes at %d of %s: %w", p.n, p.off, p.from.Name(), err)
+		}
+	}
+	return nil
+}
+
+func readVectors(list []piece, first int64, buf []byte) bool {
+	vectors := make([][]byte, len(list))
+	want := 0
+	for i, p := range list {
+		vectors[i] = buf[p.at-first:][:p.n]
+		want += int(p.n)
+	}
+	n, err := unix.Preadv(int(list[0].from.Fd()), vectors, list[0].off)
+	return err == nil && n == want
 }
 
 // write writes what has been read. What holds only zeros stays a hole where
