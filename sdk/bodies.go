@@ -84,11 +84,11 @@ func readBody(br *bufio.Reader) (Body, error) {
 	if length > maxBody {
 		return Body{}, fmt.Errorf("%d bytes, where %d are allowed", length, maxBody)
 	}
-	var buf [maxBody]byte
-	text := buf[:length]
-	if _, err := io.ReadFull(br, text); err != nil {
+	text, err := br.Peek(int(length))
+	if err != nil {
 		return Body{}, io.ErrUnexpectedEOF
 	}
+	defer func() { _, _ = br.Discard(int(length)) }() // what was peeked at is there
 	var b Body
 	for len(text) > 0 {
 		field, kind, n := protowire.ConsumeTag(text)
