@@ -14,69 +14,107 @@ import (
 	"banger/sdk"
 )
 
-// Build has b make the image that req asks for. req.Events receives what the
-// builder says, cleaned and bounded, until Build returns; it must not block
-// for long. When Build returns, the builder and everything it started are
-// gone, and on success the image lies at req.Output and has passed the checks
-// of its format; what it lacks, if req.BodiesPath lets it, is what [Host.Bodies]
-// returns. After an error whatever lies there is worthless, and the
-// caller's to remove, like Scratch.
+// Build is [Host.Launch] and [Launched.Build] for a request that is complete.
+func (h *Host) Build(ctx context.Context, b *Builder, req *sdk.Request) error {
+	l, err := h.Launch(ctx, b, req)
+	if err != nil {
+		return err
+	}
+	return l.Build(ctx)
+}
+
+// Launched is a builder that runs and waits for its one build. It ends with
+// Build or End.
+type Launched struct {
+	host    *Host
+	builder *Builder
+	req     *sdk.Request
+	events  *events
+	session *session
+	program *program
+}
+
+// Launch starts b for the build of req, and returns when it answers. Of req it
+// wants Scratch and Events; the rest is the caller's to fill in until Build.
+// req.Events receives what the builder says, cleaned and bounded, until Build
+// or End returns; it must not block for long. The builder lives no longer than
+// ctx. A missing tool is ErrToolMissing, before anything is started; everything
+// else that is the builder's fault wraps ErrBuilder.
+func (h *Host) Launch(ctx context.Context, b *Builder, req *sdk.Request) (*Launched, error) {
+	if missing := b.MissingTools(); len(missing) > 0 {
+		return nil, toolMissing(b.Name, missing[0])
+	}
+	if fi, err := os.Stat(req.Scratch); err != nil || !fi.IsDir() || !filepath.IsAbs(req.Scratch) {
+		return nil, fmt.Errorf("builder %s: scratch %q is no directory with an absolute path", b.Name, req.Scratch)
+	}
+	p, err := h.sameProgram(ctx, b)
+	if err != nil {
+		return nil, failure(ctx, b, "start", err)
+	}
+	l := &Launched{host: h, builder: b, req: req, program: p, events: &events{to: req.Events, lossMemory: h.limits.losses}}
+	if l.session, err = h.open(ctx, b, p, work{dir: req.Scratch, temp: req.Scratch, log: l.events}); err != nil {
+		p.close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// Build has the builder make the image that the request asks for. When Build
+// returns, the builder and everything it started are gone, and on success the
+// image lies at req.Output and has passed the checks of its format; what it
+// lacks, if req.BodiesPath lets it, is what [Host.Bodies] returns. After an
+// error whatever lies there is worthless, and the caller's to remove, like
+// Scratch.
 //
 // For InputTar the caller writes to the pipe at req.TarPath meanwhile.
 //
 // If ctx ends, the builder is asked to stop, and killed after two seconds;
-// the error wraps the cause. A missing tool is ErrToolMissing, before
-// anything is started; everything else that is the builder's fault wraps
-// ErrBuilder.
-func (h *Host) Build(ctx context.Context, b *Builder, req *sdk.Request) error {
-	if err := ready(b, req); err != nil {
-		return err
-	}
-	p, err := h.sameProgram(ctx, b)
-	if err != nil {
-		return failure(ctx, b, "start", err)
-	}
-	defer p.close()
-	ev := &events{to: req.Events, lossMemory: h.limits.losses}
-	s, err := h.open(ctx, b, p, work{dir: req.Scratch, temp: req.Scratch, log: ev})
-	if err != nil {
-		return err
-	}
-	size, err := s.build(ctx, req, ev)
-	if err != nil {
-		err = s.failure(ctx, "build", err)
-	}
-	endErr := s.end()
-	if s.runner.proc.killed.Load() {
-		ev.killed()
-	}
+// the error wraps the cause. What is the builder's fault wraps ErrBuilder.
+func (l *Launched) Build(ctx context.Context) error {
+	size, err := l.build(ctx)
+	endErr := l.end()
 	if endErr != nil && err == nil {
-		err = failure(ctx, b, "end", endErr)
+		err = failure(ctx, l.builder, "end", endErr)
 	}
 	if err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
-		return failure(ctx, b, "build", err)
+		return failure(ctx, l.builder, "build", err)
 	}
-	if err := checkImage(req.Output, size, b.Description.MediaType); err != nil {
-		return failure(ctx, b, "build", err)
+	if err := checkImage(l.req.Output, size, l.builder.Description.MediaType); err != nil {
+		return failure(ctx, l.builder, "build", err)
 	}
 	return nil
 }
 
-// ready checks what can be checked before anything is started.
-func ready(b *Builder, req *sdk.Request) error {
-	if missing := b.MissingTools(); len(missing) > 0 {
-		return toolMissing(b.Name, missing[0])
+func (l *Launched) build(ctx context.Context) (int64, error) {
+	if _, err := os.Lstat(l.req.Output); !errors.Is(err, fs.ErrNotExist) || !filepath.IsAbs(l.req.Output) {
+		return 0, fmt.Errorf("builder %s: output %q must be an absolute path where nothing is", l.builder.Name, l.req.Output)
 	}
-	if fi, err := os.Stat(req.Scratch); err != nil || !fi.IsDir() || !filepath.IsAbs(req.Scratch) {
-		return fmt.Errorf("builder %s: scratch %q is no directory with an absolute path", b.Name, req.Scratch)
+	size, err := l.session.build(ctx, l.req, l.events)
+	if err != nil {
+		err = l.session.failure(ctx, "build", err)
 	}
-	if _, err := os.Lstat(req.Output); !errors.Is(err, fs.ErrNotExist) || !filepath.IsAbs(req.Output) {
-		return fmt.Errorf("builder %s: output %q must be an absolute path where nothing is", b.Name, req.Output)
+	return size, err
+}
+
+// End ends a builder that is not to build after all. When it returns, the
+// builder and everything it started are gone. It does nothing after Build, so
+// it can be deferred.
+func (l *Launched) End() { _ = l.end() }
+
+func (l *Launched) end() error {
+	if l.program == nil {
+		return nil
 	}
-	return nil
+	err := l.session.end()
+	if l.session.runner.proc.killed.Load() {
+		l.events.killed()
+	}
+	l.program.close()
+	l.program = nil
+	return err
 }
 
 // sameProgram opens the file of a builder that was found, if it still has the

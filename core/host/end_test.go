@@ -64,6 +64,33 @@ func TestCancelLeavesNoProcess(t *testing.T) {
 	}
 }
 
+// TestLaunchedEndsUnused launches builders that are not to build after all.
+func TestLaunchedEndsUnused(t *testing.T) {
+	t.Parallel()
+	for how, end := range map[string]func(*Launched, context.CancelFunc){
+		"End":     func(l *Launched, _ context.CancelFunc) { l.End() },
+		"context": func(l *Launched, cancel context.CancelFunc) { cancel(); l.End() },
+	} {
+		h := install(t, "talks")
+		req, _ := request(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		l, err := h.Launch(ctx, known(t, h, "talks"), req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		group := l.session.runner.proc.pid
+		if len(members(t, group)) == 0 {
+			t.Errorf("%s: no builder runs in group %d", how, group)
+		}
+		end(l, cancel)
+		if left := members(t, group); len(left) > 0 {
+			t.Errorf("%s: left of process group %d:\n%s", how, group, strings.Join(left, ""))
+		}
+		l.End() // does nothing
+	}
+}
+
 // members returns the processes of a group that do more than wait to be
 // reaped, which may be up to a process that is not ours.
 func members(t *testing.T, group int) []string {
@@ -96,6 +123,12 @@ func TestNothingGrows(t *testing.T) {
 			req, _ := request(t)
 			_ = h.Build(t.Context(), known(t, h, name), req)
 		}
+		req, _ := request(t)
+		l, err := h.Launch(t.Context(), known(t, h, "talks"), req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.End()
 		cancelled(t, h, "stubborn-child")
 		for _, name := range []string{"dead-address", "dead-and-gone", "deaf-address", "prints-100k"} {
 			if _, err := hopeless(h).Find(t.Context(), name); err == nil {
