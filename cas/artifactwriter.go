@@ -44,31 +44,40 @@ func (s *Store) NewArtifact() (ArtifactWriter, error) {
 func (w *artifactWriter) Path() string { return w.path }
 
 func (w *artifactWriter) Commit(ctx context.Context, mediaType string) (Artifact, error) {
-	return w.CommitWithout(ctx, mediaType, Bodies{})
+	return w.CommitWithout(ctx, mediaType, Bodies{}, nil)
 }
 
-func (w *artifactWriter) CommitWithout(ctx context.Context, mediaType string, b Bodies) (Artifact, error) {
+func (w *artifactWriter) CommitWithout(ctx context.Context, mediaType string, b Bodies, out *Output) (Artifact, error) {
 	defer w.Abort()
-	d, err := w.commit(ctx, mediaType, b)
+	d, err := w.commit(ctx, mediaType, b, out)
 	if err != nil {
 		return Artifact{}, fmt.Errorf("commit artifact: %w", Classify(err))
 	}
 	return w.s.Artifact(d)
 }
 
-func (w *artifactWriter) commit(ctx context.Context, mediaType string, b Bodies) (digest.Digest, error) {
+func (w *artifactWriter) commit(ctx context.Context, mediaType string, b Bodies, out *Output) (d digest.Digest, err error) {
 	if w.ended {
 		return "", errEnded
 	}
 	if mediaType == "" || len(mediaType) > maxMediaType || !utf8.ValidString(mediaType) {
 		return "", fmt.Errorf("invalid media type %.100q", mediaType)
 	}
-	m := &manifest{ChunkSize: chunkSize, MediaType: mediaType}
-	bodies, err := w.bind(m, b)
+	f, size, err := openImage(w.path)
 	if err != nil {
 		return "", err
 	}
-	if err := w.sealImage(ctx, m); err != nil {
+	defer func() { _ = f.Close() }()
+	m := &manifest{ChunkSize: chunkSize, MediaType: mediaType, Size: size}
+	list, bodies, err := w.bind(m, b)
+	if err != nil {
+		return "", err
+	}
+	if out != nil {
+		end := w.fill(ctx, out, m, list)
+		defer func() { end(err == nil) }()
+	}
+	if err := w.sealImage(ctx, f, m); err != nil {
 		return "", err
 	}
 	text, err := canonicalJSON(m)
@@ -79,7 +88,7 @@ func (w *artifactWriter) commit(ctx context.Context, mediaType string, b Bodies)
 	if err := w.assemble(object, text, bodies); err != nil {
 		return "", err
 	}
-	d := digest.FromBytes(text)
+	d = digest.FromBytes(text)
 	return d, w.s.publish(ctx, kindArtifact, d, object, func(path string) error {
 		_, err := artifactAt(path, d)
 		return err
@@ -87,40 +96,72 @@ func (w *artifactWriter) commit(ctx context.Context, mediaType string, b Bodies)
 }
 
 // bind notes in m the bodies of the image and the layers that they lie in,
-// which no gc removes from then on, and returns the file that lists them, nil
-// if there are none.
-func (w *artifactWriter) bind(m *manifest, b Bodies) ([]byte, error) {
+// which no gc removes from then on. It returns the bodies with their layers as
+// m counts them, and the file that lists them; nil if there are none.
+func (w *artifactWriter) bind(m *manifest, b Bodies) (list []Body, file []byte, err error) {
 	if len(b.List) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
-	b, err := b.used()
-	if err != nil {
-		return nil, err
+	if b, err = b.used(); err != nil {
+		return nil, nil, err
 	}
 	m.Bodies = &bodiesOf{}
 	for _, d := range b.Layers {
 		if err := w.s.use(Object{KindLayer, d}); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		l, err := w.s.describeLayer(d)
 		if err != nil {
-			return nil, w.s.readError(kindLayer, d, err)
+			return nil, nil, w.s.readError(kindLayer, d, err)
 		}
 		m.Bodies.Layers = append(m.Bodies.Layers, l)
 	}
-	info, err := os.Lstat(w.path)
-	if err != nil {
-		return nil, err
+	if err := b.check(m.Size, m.Bodies.packSizes()); err != nil {
+		return nil, nil, err
 	}
-	if err := b.check(info.Size(), m.Bodies.packSizes()); err != nil {
-		return nil, err
-	}
-	file := encodeBodies(b.List)
-	if len(file) > maxBodies {
-		return nil, fmt.Errorf("%w: a list of %d bodies", ErrTooLarge, len(b.List))
+	if file = encodeBodies(b.List); len(file) > maxBodies {
+		return nil, nil, fmt.Errorf("%w: a list of %d bodies", ErrTooLarge, len(b.List))
 	}
 	m.Bodies.SHA256 = digest.FromBytes(file).Encoded()
-	return file, nil
+	return b.List, file, nil
+}
+
+// fill gives out the whole image while it is being committed. The caller calls
+// end and says whether anybody still wants it.
+func (w *artifactWriter) fill(ctx context.Context, out *Output, m *manifest, list []Body) (end func(wanted bool)) {
+	src := &source{openedImage: &openedImage{m: &manifest{Size: m.Size}, bodies: list}}
+	if err := w.openSource(src, m); err != nil {
+		src.close()
+		out.fill(func(*outFile) error { return err })
+		return func(bool) {}
+	}
+	ctx, stop := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer src.close()
+		out.copy(ctx, src)
+	}()
+	return func(wanted bool) {
+		if !wanted {
+			stop()
+		}
+		<-done
+		stop()
+	}
+}
+
+// openSource opens what the image is made of, before it moves to its place.
+func (w *artifactWriter) openSource(src *source, m *manifest) (err error) {
+	if src.f, _, err = openRegular(w.path); err != nil {
+		return err
+	}
+	for _, l := range m.layers() {
+		if err := w.s.openPack(src, l); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // assemble makes the artifact's directory of the image, its bodies and its
@@ -150,26 +191,19 @@ func (w *artifactWriter) Abort() {
 	}
 }
 
-// sealImage hashes the image while it is being synced, and notes in m what it
-// is.
-func (w *artifactWriter) sealImage(ctx context.Context, m *manifest) error {
-	f, size, err := openImage(w.path)
-	if err != nil {
-		return err
-	}
-	m.Size = size
+// sealImage hashes the image while it is being synced, notes in m what it is,
+// and closes it.
+func (w *artifactWriter) sealImage(ctx context.Context, f *os.File, m *manifest) error {
 	if err := w.s.owner.take(f); err != nil {
-		_ = f.Close()
 		return err
 	}
 	both, ctx := errgroup.WithContext(ctx)
 	both.Go(func() error { return w.s.disk.sync(f) })
 	both.Go(func() (err error) {
-		m.Chunks, err = hashChunks(ctx, f, size, func(off, n int64) { punch(f, off, n) })
+		m.Chunks, err = hashChunks(ctx, f, m.Size, func(off, n int64) { punch(f, off, n) })
 		return err
 	})
 	if err := both.Wait(); err != nil {
-		_ = f.Close()
 		return err
 	}
 	return w.s.disk.close(f)

@@ -30,7 +30,7 @@ func commitSkeleton(t testing.TB, s *Store, write func(f *os.File) error, b Bodi
 	f, err := os.Create(w.Path())
 	must(t, err)
 	must(t, errors.Join(write(f), f.Close()))
-	return w.CommitWithout(t.Context(), "application/x-test", b)
+	return w.CommitWithout(t.Context(), "application/x-test", b, nil)
 }
 
 // copied returns what CopyOut makes of an artifact.

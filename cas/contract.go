@@ -119,6 +119,9 @@ type Artifacts interface {
 	Whole(ctx context.Context, a Artifact) (Artifact, error)
 	// NewArtifact begins an artifact. Nothing is visible before its Commit.
 	NewArtifact() (ArtifactWriter, error)
+	// NewOutput begins the caller's own copy of an artifact that is still to be
+	// committed. What is wrong with dst is told by the output's Commit.
+	NewOutput(dst string, opts CopyOptions) *Output
 	// CopyOut makes the caller's own copy of an artifact's image at dst, all of
 	// it, with the same holes. It treats dst as [WriteOutput] does.
 	CopyOut(ctx context.Context, a Artifact, dst string, opts CopyOptions) error
@@ -143,7 +146,11 @@ type ArtifactWriter interface {
 	// packs: the artifact is the image with them. Layers that are not there
 	// are an [ErrNotFound]. Equal images with equal bodies in equal layers are
 	// one artifact. Without bodies it is Commit.
-	CommitWithout(ctx context.Context, mediaType string, b Bodies) (Artifact, error)
+	//
+	// out, if not nil, gets the whole image meanwhile. It tells of what goes
+	// wrong with that in its own Commit: the artifact is stored all the same.
+	// After an error of CommitWithout it can only be aborted.
+	CommitWithout(ctx context.Context, mediaType string, b Bodies, out *Output) (Artifact, error)
 	// Abort gives the artifact up; nothing of it is left. It does nothing
 	// after Commit, so it can be deferred.
 	Abort()

@@ -21,13 +21,14 @@ func (s *Store) CopyOut(ctx context.Context, a Artifact, dst string, opts CopyOp
 		return fmt.Errorf("copy artifact to %s: %w", dst, err)
 	}
 	defer src.close()
-	err = s.disk.output(ctx, dst, opts, func(out *outFile) error {
-		return s.disk.fill(ctx, out, src)
-	})
-	if err != nil {
-		return fmt.Errorf("copy artifact to %s: %w", dst, err)
-	}
-	return nil
+	out := s.NewOutput(dst, opts)
+	out.copy(ctx, src)
+	return out.Commit(ctx)
+}
+
+// copy gives the file the image of src.
+func (o *Output) copy(ctx context.Context, src *source) {
+	o.fill(func(out *outFile) error { return out.disk.fill(ctx, out, src) })
 }
 
 // Whole implements [Artifacts].
@@ -53,9 +54,10 @@ func (s *Store) makeWhole(ctx context.Context, a Artifact) (Artifact, error) {
 		return Artifact{}, err
 	}
 	defer w.Abort()
-	err = s.disk.fillOutput(ctx, w.Path(), CopyOptions{}, func(out *outFile) error {
-		return s.disk.fill(ctx, out, src)
-	})
+	image := s.NewOutput(w.Path(), CopyOptions{})
+	image.copy(ctx, src)
+	err = image.finish(ctx)
+	image.Abort()
 	if err != nil {
 		return Artifact{}, err
 	}

@@ -26,22 +26,91 @@ import (
 // one that writes the same target removes.
 func WriteOutput(ctx context.Context, dst string, write func(w io.Writer) error) error {
 	d := realDisk()
-	err := d.output(ctx, dst, CopyOptions{}, func(out *outFile) error {
-		return write(&ctxWriter{ctx, out.f})
-	})
-	if err != nil {
-		return fmt.Errorf("write %s: %w", dst, err)
+	o := d.newOutput(dst, CopyOptions{})
+	defer o.Abort()
+	o.fill(func(out *outFile) error { return write(&ctxWriter{ctx, out.f}) })
+	if err := o.finish(ctx); err != nil {
+		return fmt.Errorf("write %s: %w", dst, elsewhere(err))
 	}
 	return nil
 }
 
-// output makes a file at dst and has fill write it.
-func (d *disk) output(ctx context.Context, dst string, opts CopyOptions, fill func(out *outFile) error) error {
-	err := d.fillOutput(ctx, dst, opts, fill)
+// Output is a user's file in the making, which has no name yet; see
+// [WriteOutput] for what becomes of it. It ends with Commit or Abort, and is not
+// safe for concurrent use.
+type Output struct {
+	dst  string
+	opts CopyOptions
+	out  *outFile // nil if it could not be made
+	err  error    // the first
+}
+
+// NewOutput begins a file at dst, which an [ArtifactWriter] fills. Whatever goes
+// wrong with it is told by Commit.
+func (s *Store) NewOutput(dst string, opts CopyOptions) *Output { return s.disk.newOutput(dst, opts) }
+
+func (d *disk) newOutput(dst string, opts CopyOptions) *Output {
+	o := &Output{dst: dst, opts: opts}
+	target, err := resolveTarget(dst)
+	if err != nil {
+		o.err = err
+		return o
+	}
+	out, err := newOutFile(d, target)
+	if err != nil {
+		o.err = err
+		return o
+	}
+	o.out = out
+	o.err = keepMode(out.f, target)
+	return o
+}
+
+// fill has write give the file its content.
+func (o *Output) fill(write func(out *outFile) error) {
+	if o.err == nil {
+		o.err = write(o.out)
+	}
+}
+
+// Commit gives the file its name, if all went well and ctx has not ended. The
+// errors are those of [Store.CopyOut].
+func (o *Output) Commit(ctx context.Context) error {
+	defer o.Abort()
+	if err := o.finish(ctx); err != nil {
+		return fmt.Errorf("copy artifact to %s: %w", o.dst, elsewhere(err))
+	}
+	return nil
+}
+
+// elsewhere says what to do about a disk that is full.
+func elsewhere(err error) error {
 	if noSpace(err) {
 		return hint.With(fmt.Errorf("%w: %w", ErrNoSpace, err), "free space there, or choose a place on another filesystem")
 	}
 	return err
+}
+
+func (o *Output) finish(ctx context.Context) error {
+	if o.err == nil {
+		o.err = ctx.Err()
+	}
+	if o.err == nil {
+		o.err = o.out.commit(o.opts.Fsync)
+	}
+	return o.err
+}
+
+// Abort gives the file up; nothing of it is left. It does nothing after Commit,
+// so it can be deferred.
+func (o *Output) Abort() {
+	if o.out != nil {
+		o.out.abort()
+		o.out = nil
+	}
+	if o.err == nil {
+		o.err = errEnded
+	}
 }
 
 // CheckOutput finds out, before the work, that [WriteOutput] could not make
@@ -58,31 +127,6 @@ func CheckOutput(dst string) error {
 		return fmt.Errorf("%s: %w", dst, err)
 	}
 	return nil
-}
-
-func (d *disk) fillOutput(ctx context.Context, dst string, opts CopyOptions, fill func(out *outFile) error) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	target, err := resolveTarget(dst)
-	if err != nil {
-		return err
-	}
-	out, err := newOutFile(d, target)
-	if err != nil {
-		return err
-	}
-	defer out.abort()
-	if err := keepMode(out.f, target); err != nil {
-		return err
-	}
-	if err := fill(out); err != nil {
-		return err
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return out.commit(opts.Fsync)
 }
 
 // keepMode gives f the permissions of the file that it will replace, if there

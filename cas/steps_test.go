@@ -94,7 +94,7 @@ func commitStep(ctx context.Context, s *Store, image string, b Bodies) error {
 	if err := os.WriteFile(w.Path(), []byte(image), 0o600); err != nil {
 		return err
 	}
-	_, err = w.CommitWithout(ctx, stepType, b)
+	_, err = w.CommitWithout(ctx, stepType, b, nil)
 	return err
 }
 

@@ -59,7 +59,7 @@ func (e *Engine) run(ctx context.Context, b *host.Builder, t *flattened, o Build
 	remove() // before the image is synced, so that what was staged never has to reach the disk
 	rec.finish()
 	defer e.task("store")()
-	a, err := w.CommitWithout(ctx, b.Description.MediaType, bodies)
+	a, err := w.CommitWithout(ctx, b.Description.MediaType, bodies, nil)
 	if err != nil {
 		return cas.Artifact{}, nil, fmt.Errorf("keep artifact: %w", err)
 	}

@@ -1,6 +1,7 @@
 package castest
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -25,6 +26,10 @@ const leanWhole = "an 3459e"
 
 // putLean commits an artifact that lacks bodies.
 func putLean(t testing.TB, s Store, b cas.Bodies) (cas.Artifact, error) {
+	return putLeanTo(t.Context(), s, b, nil)
+}
+
+func putLeanTo(ctx context.Context, s Store, b cas.Bodies, out *cas.Output) (cas.Artifact, error) {
 	w, err := s.NewArtifact()
 	if err != nil {
 		return cas.Artifact{}, err
@@ -33,7 +38,7 @@ func putLean(t testing.TB, s Store, b cas.Bodies) (cas.Artifact, error) {
 	if err := os.WriteFile(w.Path(), []byte("an image"), 0o600); err != nil {
 		return cas.Artifact{}, err
 	}
-	return w.CommitWithout(t.Context(), imageType, b)
+	return w.CommitWithout(ctx, imageType, b, out)
 }
 
 // wantCopy wants CopyOut to make a file of that content.

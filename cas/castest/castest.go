@@ -63,6 +63,8 @@ var checks = []check{
 	{"artifact/copies are the user's own", artifactCopies},
 	{"artifact/quarantine", artifactQuarantine},
 	{"artifact/bodies are put in", bodiesRoundTrip},
+	{"artifact/outputs are filled meanwhile", outputFilled},
+	{"artifact/outputs fail by themselves", outputFails},
 	{"artifact/bodies are made part of it", bodiesWhole},
 	{"artifact/bodies need their layers", bodiesNeedLayers},
 	{"artifact/bodies that are nowhere are refused", bodiesRefused},

@@ -51,8 +51,9 @@ var broken = []struct {
 	{"keeps what was quarantined", func(s Store) Store { return stubborn{s} }, []string{"blob/quarantine", "action/what it names may go"}},
 	{"hands out the store's own file", func(s Store) Store { return links{s} }, []string{"artifact/copies are the user's own", "artifact/context"}},
 	{"forgets bodies", func(s Store) Store { return forgetful{s} }, []string{
-		"artifact/bodies are put in", "artifact/bodies are made part of it", "artifact/bodies need their layers", "artifact/bodies that are nowhere are refused",
+		"artifact/bodies are put in", "artifact/outputs are filled meanwhile", "artifact/outputs fail by themselves", "artifact/bodies are made part of it", "artifact/bodies need their layers", "artifact/bodies that are nowhere are refused",
 	}},
+	{"leaves outputs empty", func(s Store) Store { return withholds{s} }, []string{"artifact/outputs are filled meanwhile"}},
 	{"calls an absent blob damaged", func(s Store) Store { return alarmist{s} }, nil},
 }
 
@@ -241,7 +242,7 @@ func (s forgetful) NewArtifact() (cas.ArtifactWriter, error) {
 
 type forgetter struct{ cas.ArtifactWriter }
 
-func (w forgetter) CommitWithout(ctx context.Context, mediaType string, _ cas.Bodies) (cas.Artifact, error) {
+func (w forgetter) CommitWithout(ctx context.Context, mediaType string, _ cas.Bodies, _ *cas.Output) (cas.Artifact, error) {
 	return w.Commit(ctx, mediaType)
 }
 
@@ -253,4 +254,17 @@ func (s alarmist) OpenBlob(d digest.Digest) (*os.File, error) {
 		err = fmt.Errorf("%w: %w", cas.ErrCorrupt, err)
 	}
 	return f, err
+}
+
+type withholds struct{ Store }
+
+func (s withholds) NewArtifact() (cas.ArtifactWriter, error) {
+	w, err := s.Store.NewArtifact()
+	return withholder{w}, err
+}
+
+type withholder struct{ cas.ArtifactWriter }
+
+func (w withholder) CommitWithout(ctx context.Context, mediaType string, b cas.Bodies, _ *cas.Output) (cas.Artifact, error) {
+	return w.ArtifactWriter.CommitWithout(ctx, mediaType, b, nil)
 }
