@@ -183,11 +183,11 @@ func (e *Engine) known(ctx context.Context, src *opened, q *question) (*answered
 }
 
 func newAnswered(src *opened, q *question, a cas.Artifact, ans buildAnswer, losses []sdk.Loss) *answered {
-	return &answered{BuildResult{
+	return &answered{BuildResult: BuildResult{
 		Ref: src.Name(), Manifest: src.Manifest().Digest, Action: q.key,
 		Artifact: a.Digest, MediaType: a.MediaType, Path: a.Path, Size: a.Size,
 		Builder: ans.Builder, Losses: losses, Warnings: ans.Warnings,
-	}, a}
+	}, artifact: a}
 }
 
 // produce pulls, flattens, builds and keeps the answer. The action is written
@@ -197,43 +197,61 @@ func (e *Engine) produce(ctx context.Context, src *opened, b *host.Builder, q *q
 		return nil, err
 	}
 	start := time.Now()
-	t, artifact, rec, err := e.construct(ctx, src, b, o)
+	j, t, err := e.construct(ctx, src, b, o)
 	if err != nil {
 		return nil, err
 	}
 	ans := buildAnswer{
-		Ref: src.Name(), Builder: RefOf(b), Tree: t.digest, Size: artifact.Size,
-		LossCount: len(rec.losses), Warnings: slices.Concat(t.warnings, rec.warnings), Millis: time.Since(start).Milliseconds(),
+		Ref: src.Name(), Builder: RefOf(b), Tree: t.digest, Size: j.image.Size,
+		LossCount: len(j.losses), Warnings: slices.Concat(t.warnings, j.warnings), Millis: time.Since(start).Milliseconds(),
 	}
-	refs := []digest.Digest{src.Manifest().Digest, t.digest}
-	if ans.LossBlob, err = e.keepLosses(ctx, rec.losses); err != nil {
+	if err := e.keepAnswer(ctx, src, q, j, ans, start); err != nil {
 		return nil, err
+	}
+	return newAnswered(src, q, j.image, ans, j.losses), nil
+}
+
+// keepAnswer writes the action of what j has made.
+func (e *Engine) keepAnswer(ctx context.Context, src *opened, q *question, j *job, ans buildAnswer, start time.Time) (err error) {
+	refs := []digest.Digest{src.Manifest().Digest, ans.Tree}
+	if ans.LossBlob, err = e.keepLosses(ctx, j.losses); err != nil {
+		return err
 	}
 	if ans.LossBlob != "" {
 		refs = append(refs, ans.LossBlob)
 	}
 	result, err := json.Marshal(ans)
 	if err != nil {
-		return nil, fmt.Errorf("keep answer: %w", err)
+		return fmt.Errorf("keep answer: %w", err)
 	}
-	a := cas.Action{Key: q.key, Preimage: q.preimage, Artifact: artifact.Digest, Blobs: refs, Result: result, Created: start.UTC()}
+	a := cas.Action{Key: q.key, Preimage: q.preimage, Artifact: j.image.Digest, Blobs: refs, Result: result, Created: start.UTC()}
 	if err := e.Store.PutAction(ctx, a); err != nil {
-		return nil, fmt.Errorf("keep answer: %w", err)
+		return fmt.Errorf("keep answer: %w", err)
 	}
-	return newAnswered(src, q, artifact, ans, rec.losses), nil
+	return nil
 }
 
-// construct pulls, flattens and runs the builder.
-func (e *Engine) construct(ctx context.Context, src *opened, b *host.Builder, o BuildOptions) (*flattened, cas.Artifact, *recorder, error) {
-	t, err := e.pullTree(ctx, src, o.Image)
-	if err != nil {
-		return nil, cas.Artifact{}, nil, err
+// construct pulls, flattens and runs the builder, which is launched when all
+// is pulled.
+func (e *Engine) construct(ctx context.Context, src *opened, b *host.Builder, o BuildOptions) (*job, *flattened, error) {
+	var j *job
+	entries := b.Description.Input != sdk.InputTree // such a builder reads them itself
+	t, err := e.pullThenFlatten(ctx, src, o.Image, entries, func() (err error) {
+		if j == nil {
+			j, err = e.newJob(ctx, b, o)
+		}
+		return err
+	})
+	if j != nil {
+		defer j.close()
 	}
-	artifact, rec, err := e.run(ctx, b, t, o)
 	if err != nil {
-		return nil, cas.Artifact{}, nil, e.setAside(ctx, t, err)
+		return nil, nil, err
 	}
-	return t, artifact, rec, nil
+	if err := e.run(ctx, j, t); err != nil {
+		return nil, nil, e.setAside(ctx, t, err)
+	}
+	return j, t, nil
 }
 
 // deliver holds a strict build to its word and makes the user's copy, or has

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -236,10 +237,37 @@ func TestPipeWriterIsFreed(t *testing.T) {
 	}
 	defer packs.Close()
 	for range 5 {
-		dir := t.TempDir()
-		if err := e.buildFromTar(ctx, b, tr, packs, &sdk.Request{Output: filepath.Join(dir, "out"), Scratch: dir}, dir); err == nil {
+		j, err := e.newJob(ctx, b, BuildOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := buildFromTar(ctx, j, tr, packs); err == nil {
 			t.Error("no error from a cancelled build")
 		}
+		j.close()
+	}
+}
+
+// TestBuilderOfWhatDoesNotFlatten ends the builder that was launched for an
+// image which turns out to be none.
+func TestBuilderOfWhatDoesNotFlatten(t *testing.T) {
+	e, _ := withFakes(t)
+	dangling := layout(t, gz(tt.Hardlink("a", "nowhere")))
+	out := filepath.Join(t.TempDir(), "out")
+	if _, err := e.Build(t.Context(), BuildOptions{Image: dangling, Builder: "tree", Output: out}); err == nil || errors.Is(err, host.ErrBuilder) {
+		t.Errorf("error is %v", err)
+	}
+	lists, _ := filepath.Glob("/proc/self/task/*/children")
+	for _, list := range lists {
+		if children, _ := os.ReadFile(list); len(children) > 0 {
+			t.Errorf("processes %s are left", children)
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(e.Store.Dir(), "tmp", "*", "*")); len(left) > 0 {
+		t.Errorf("left in the store: %q", left)
+	}
+	if _, err := os.Lstat(out); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("there is an output: %v", err)
 	}
 }
 

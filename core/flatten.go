@@ -19,9 +19,9 @@ import (
 
 // flattened is a tree in memory and the blob it is.
 type flattened struct {
-	*tree.Tree
-	digest   digest.Digest
-	warnings []string
+	*tree.Tree // without entries, if nobody asked for them
+	digest     digest.Digest
+	warnings   []string
 }
 
 // treePreimage is the question whose answer is a tree.
@@ -67,11 +67,20 @@ func (e *Engine) Tree(ctx context.Context, im Image) (*tree.Tree, digest.Digest,
 
 // pullTree pulls what is missing and flattens it. What turns out to be damaged
 // or has gone meanwhile is made once more.
-func (e *Engine) pullTree(ctx context.Context, src *opened, im Image) (t *flattened, err error) {
+func (e *Engine) pullTree(ctx context.Context, src *opened, im Image) (*flattened, error) {
+	return e.pullThenFlatten(ctx, src, im, true, func() error { return nil })
+}
+
+// pullThenFlatten is pullTree that calls pulled in between, each time, and that
+// may leave out the tree's entries.
+func (e *Engine) pullThenFlatten(ctx context.Context, src *opened, im Image, entries bool, pulled func() error) (t *flattened, err error) {
 	err = e.again(ctx, func() error {
 		p, err := e.pull(ctx, src, false)
 		if err == nil {
-			t, err = e.flattenImage(ctx, src, im, p.DiffIDs)
+			err = pulled()
+		}
+		if err == nil {
+			t, err = e.flattenImage(ctx, src, im, p.DiffIDs, entries)
 		}
 		return err
 	})
@@ -79,8 +88,8 @@ func (e *Engine) pullTree(ctx context.Context, src *opened, im Image) (t *flatte
 }
 
 // flattenImage returns the tree of the image's layers with what is embedded.
-func (e *Engine) flattenImage(ctx context.Context, src *opened, im Image, diffIDs []digest.Digest) (*flattened, error) {
-	base, err := e.flatten(ctx, diffIDs, inputsOf(im))
+func (e *Engine) flattenImage(ctx context.Context, src *opened, im Image, diffIDs []digest.Digest, entries bool) (*flattened, error) {
+	base, err := e.flatten(ctx, diffIDs, inputsOf(im), entries || im.EmbedConfig != "")
 	if err != nil || im.EmbedConfig == "" {
 		return base, err
 	}
@@ -88,7 +97,7 @@ func (e *Engine) flattenImage(ctx context.Context, src *opened, im Image, diffID
 	if err != nil {
 		return nil, err
 	}
-	t, err := e.flatten(ctx, all, inputsOf(im))
+	t, err := e.flatten(ctx, all, inputsOf(im), true)
 	if err != nil {
 		return nil, err
 	}
@@ -96,13 +105,13 @@ func (e *Engine) flattenImage(ctx context.Context, src *opened, im Image, diffID
 }
 
 // flatten returns the tree of the layers, from the store if it was made
-// before.
-func (e *Engine) flatten(ctx context.Context, diffIDs []digest.Digest, in flattenInputs) (*flattened, error) {
+// before, and then with its entries only if they are wanted.
+func (e *Engine) flatten(ctx context.Context, diffIDs []digest.Digest, in flattenInputs, entries bool) (*flattened, error) {
 	key, preimage, err := cas.ActionKey(treePreimage{Kind: "tree", Layers: diffIDs, Flatten: in})
 	if err != nil {
 		return nil, fmt.Errorf("flatten: %w", err)
 	}
-	if t := e.knownTree(key); t != nil {
+	if t := e.knownTree(key, entries); t != nil {
 		return t, nil
 	}
 	defer e.task("flatten")()
@@ -131,12 +140,15 @@ func (e *Engine) flatten(ctx context.Context, diffIDs []digest.Digest, in flatte
 	if err := e.Store.PutAction(ctx, a); err != nil {
 		return nil, fmt.Errorf("keep tree: %w", err)
 	}
+	if !entries {
+		t = &tree.Tree{Layers: t.Layers} // the rest need not stay in memory while the builder builds
+	}
 	return &flattened{t, d, res.Warnings}, nil
 }
 
 // knownTree returns the tree that an earlier flattening left, or nil. One
-// that does not parse is put into quarantine.
-func (e *Engine) knownTree(key digest.Digest) *flattened {
+// that is damaged is put into quarantine.
+func (e *Engine) knownTree(key digest.Digest, entries bool) *flattened {
 	a, err := e.Store.Action(key)
 	if err != nil || len(a.Blobs) != 1 {
 		return nil
@@ -146,11 +158,7 @@ func (e *Engine) knownTree(key digest.Digest) *flattened {
 		return nil
 	}
 	defer f.Close()
-	v := a.Blobs[0].Verifier()
-	t, err := tree.Read(io.TeeReader(f, v))
-	if err == nil && !v.Verified() {
-		err = fmt.Errorf("tree %s: %w", a.Blobs[0], cas.ErrCorrupt)
-	}
+	t, err := readTree(f, a.Blobs[0], entries)
 	if err != nil {
 		e.Events.Log(sdk.LogWarn, err.Error()+": flattening again")
 		_ = e.Store.QuarantineBlob(a.Blobs[0], err)
@@ -161,6 +169,33 @@ func (e *Engine) knownTree(key digest.Digest) *flattened {
 		e.warn(res.Warnings)
 	}
 	return &flattened{t, a.Blobs[0], res.Warnings}
+}
+
+// readTree reads the tree file r, which must be d, with or without its entries.
+func readTree(r io.Reader, d digest.Digest, entries bool) (*tree.Tree, error) {
+	v := d.Verifier()
+	r = io.TeeReader(r, v)
+	read := tree.Read
+	if !entries {
+		read = readLayers
+	}
+	t, err := read(r)
+	if err == nil && !v.Verified() {
+		err = fmt.Errorf("tree %s: %w", d, cas.ErrCorrupt)
+	}
+	return t, err
+}
+
+// readLayers reads a tree file to its end and leaves out its entries.
+func readLayers(r io.Reader) (*tree.Tree, error) {
+	layers, err := tree.ReadLayers(r)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := io.Copy(io.Discard, r); err != nil {
+		return nil, fmt.Errorf("read tree: %w", err)
+	}
+	return &tree.Tree{Layers: layers}, nil
 }
 
 func (e *Engine) warn(texts []string) {

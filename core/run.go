@@ -10,66 +10,39 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"banger/cas"
-	"banger/core/host"
 	"banger/core/stage"
 	"banger/sdk"
 	"banger/sdk/tree"
 )
 
 // run has the builder make an artifact of t and commits it.
-func (e *Engine) run(ctx context.Context, b *host.Builder, t *flattened, o BuildOptions) (cas.Artifact, *recorder, error) {
-	w, err := e.Store.NewArtifact()
-	if err != nil {
-		return cas.Artifact{}, nil, fmt.Errorf("make artifact: %w", err)
-	}
-	defer w.Abort()
-	dir, remove, err := e.Store.TempDir("build")
-	if err != nil {
-		return cas.Artifact{}, nil, fmt.Errorf("make scratch directory: %w", err)
-	}
-	defer remove()
-	rec := &recorder{events: e.Events, builder: b.Name}
-	defer rec.finish()
-	req := &sdk.Request{
-		TreeDigest: t.digest.String(), Options: o.Options, Size: o.Size,
-		Output: w.Path(), Scratch: filepath.Join(dir, "scratch"), Events: rec,
-	}
-	if o.Output != "" && b.Description.Input == sdk.InputTree {
-		req.BodiesPath = filepath.Join(dir, "bodies")
-	}
-	if err := os.Mkdir(req.Scratch, 0o700); err != nil {
-		return cas.Artifact{}, nil, fmt.Errorf("make scratch directory: %w", err)
-	}
+func (e *Engine) run(ctx context.Context, j *job, t *flattened) error {
 	f, err := e.Store.OpenBlob(t.digest)
 	if err != nil {
-		return cas.Artifact{}, nil, fmt.Errorf("open tree: %w", err)
+		return fmt.Errorf("open tree: %w", err)
 	}
 	defer f.Close()
-	req.TreePath = f.Name()
-	if err := e.feed(ctx, b, t.Tree, req, dir); err != nil {
-		return cas.Artifact{}, nil, err
+	j.req.TreePath, j.req.TreeDigest = f.Name(), t.digest.String()
+	if err := e.feed(ctx, j, t.Tree); err != nil {
+		return err
 	}
-	bodies, err := e.bodies(ctx, b, t, req)
+	bodies, err := e.bodies(ctx, j, t)
 	if err != nil {
-		return cas.Artifact{}, nil, err
+		return err
 	}
-	if err := e.unmeddled(ctx, b, t); err != nil {
-		return cas.Artifact{}, nil, err
+	if err := e.unmeddled(ctx, j.builder, t); err != nil {
+		return err
 	}
-	remove() // before the image is synced, so that what was staged never has to reach the disk
-	rec.finish()
+	j.remove() // before the image is synced, so that what was staged never has to reach the disk
+	j.finish()
 	defer e.task("store")()
-	a, err := w.CommitWithout(ctx, b.Description.MediaType, bodies, nil)
-	if err != nil {
-		return cas.Artifact{}, nil, fmt.Errorf("keep artifact: %w", err)
-	}
-	return a, rec, nil
+	return j.commit(ctx, bodies)
 }
 
 // bodies are what the image lacks that the builder has left. An image that
 // stays in the store has a path there, and so lacks nothing.
-func (e *Engine) bodies(ctx context.Context, b *host.Builder, t *flattened, req *sdk.Request) (cas.Bodies, error) {
-	list, err := e.Host.Bodies(ctx, b, req)
+func (e *Engine) bodies(ctx context.Context, j *job, t *flattened) (cas.Bodies, error) {
+	list, err := e.Host.Bodies(ctx, j.builder, j.req)
 	if err != nil || len(list) == 0 {
 		return cas.Bodies{}, err
 	}
@@ -83,36 +56,37 @@ func (e *Engine) bodies(ctx context.Context, b *host.Builder, t *flattened, req 
 	return bodies, nil
 }
 
-// feed gives the builder the tree's contents in the form it wants and runs it.
-func (e *Engine) feed(ctx context.Context, b *host.Builder, t *tree.Tree, req *sdk.Request, dir string) error {
+// feed gives the builder the tree's contents in the form it wants and has it
+// build.
+func (e *Engine) feed(ctx context.Context, j *job, t *tree.Tree) error {
 	packs, err := newPacks(e.Store, t)
 	if err != nil {
 		return err
 	}
 	defer packs.Close()
-	switch b.Description.Input {
+	switch j.builder.Description.Input {
 	case sdk.InputDir:
-		if err := e.stage(ctx, b, t, packs, req, dir); err != nil {
+		if err := e.stage(ctx, j, t, packs); err != nil {
 			return err
 		}
-		return e.Host.Build(ctx, b, req)
 	case sdk.InputTar:
-		return e.buildFromTar(ctx, b, t, packs, req, dir)
+		return buildFromTar(ctx, j, t, packs)
 	default:
-		req.PackPaths = packs.paths
-		return e.Host.Build(ctx, b, req)
+		j.req.PackPaths = packs.paths
 	}
+	return j.build(ctx)
 }
 
-// stage lays the tree out below dir and notes what could not be.
-func (e *Engine) stage(ctx context.Context, b *host.Builder, t *tree.Tree, packs tree.Packs, req *sdk.Request, dir string) error {
+// stage lays the tree out below the job's directory and notes what could not
+// be.
+func (e *Engine) stage(ctx context.Context, j *job, t *tree.Tree, packs tree.Packs) error {
 	const task = "staging"
 	defer e.Events.Progress(Progress{Task: task, Finished: true})
-	req.Dir = filepath.Join(dir, "root")
-	if err := os.Mkdir(req.Dir, 0o700); err != nil {
+	j.req.Dir = filepath.Join(j.dir, "root")
+	if err := os.Mkdir(j.req.Dir, 0o700); err != nil {
 		return fmt.Errorf("stage: %w", err)
 	}
-	losses, err := stage.Dir(ctx, t, packs, req.Dir, b.Description.Staging, func(done, total int64) {
+	losses, err := stage.Dir(ctx, t, packs, j.req.Dir, j.builder.Description.Staging, func(done, total int64) {
 		e.Events.Progress(Progress{Task: task, Done: done, Total: total, Unit: "bytes"})
 	})
 	if err != nil {
@@ -121,8 +95,8 @@ func (e *Engine) stage(ctx context.Context, b *host.Builder, t *tree.Tree, packs
 	if len(losses) == 0 {
 		return nil
 	}
-	req.StagingLossesPath = filepath.Join(dir, "losses")
-	f, err := os.Create(req.StagingLossesPath)
+	j.req.StagingLossesPath = filepath.Join(j.dir, "losses")
+	f, err := os.Create(j.req.StagingLossesPath)
 	if err != nil {
 		return fmt.Errorf("stage: %w", err)
 	}
@@ -135,8 +109,8 @@ func (e *Engine) stage(ctx context.Context, b *host.Builder, t *tree.Tree, packs
 
 // recorder passes on what a builder says and keeps its losses and warnings.
 type recorder struct {
-	events  Events
-	builder string
+	events Events
+	name   string // the builder's
 
 	mu       sync.Mutex
 	losses   []sdk.Loss
@@ -149,17 +123,17 @@ const maxWarnings = 100
 
 // Log implements sdk.Events.
 func (r *recorder) Log(level sdk.LogLevel, text string) {
-	r.events.Log(level, r.builder+": "+text)
+	r.events.Log(level, r.name+": "+text)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if level == sdk.LogWarn && len(r.warnings) < maxWarnings {
-		r.warnings = append(r.warnings, r.builder+": "+text)
+		r.warnings = append(r.warnings, r.name+": "+text)
 	}
 }
 
 // Progress implements sdk.Events.
 func (r *recorder) Progress(p sdk.Progress) {
-	task := r.builder + ": " + p.Phase
+	task := r.name + ": " + p.Phase
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.phase != task {

@@ -13,27 +13,26 @@ import (
 	"golang.org/x/sys/unix"
 
 	"banger/core/host"
-	"banger/sdk"
 	"banger/sdk/tree"
 	"banger/sdk/treetar"
 )
 
 // buildFromTar runs the builder with the flattened tar in a named pipe. A
 // builder that succeeds must have read it to its end.
-func (e *Engine) buildFromTar(ctx context.Context, b *host.Builder, t *tree.Tree, packs tree.Packs, req *sdk.Request, dir string) error {
-	req.TarPath = filepath.Join(dir, "tar")
-	if err := unix.Mkfifo(req.TarPath, 0o600); err != nil {
+func buildFromTar(ctx context.Context, j *job, t *tree.Tree, packs tree.Packs) error {
+	j.req.TarPath = filepath.Join(j.dir, "tar")
+	if err := unix.Mkfifo(j.req.TarPath, 0o600); err != nil {
 		return fmt.Errorf("make pipe: %w", err)
 	}
-	p := &tarPipe{path: req.TarPath, written: make(chan error, 1)}
+	p := &tarPipe{path: j.req.TarPath, written: make(chan error, 1)}
 	go func() { p.written <- p.write(ctx, t, packs) }()
-	buildErr := e.Host.Build(ctx, b, req)
+	buildErr := j.build(ctx)
 	unread, writeErr := p.finish()
 	switch {
 	case writeErr != nil && !errors.Is(writeErr, unix.EPIPE):
-		return fmt.Errorf("write tar for builder %s: %w", b.Name, writeErr)
+		return fmt.Errorf("write tar for builder %s: %w", j.builder.Name, writeErr)
 	case buildErr == nil && unread:
-		return &host.Error{Builder: b.Name, Op: "build", Err: errUnread}
+		return &host.Error{Builder: j.builder.Name, Op: "build", Err: errUnread}
 	}
 	return buildErr
 }

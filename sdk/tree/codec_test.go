@@ -42,6 +42,21 @@ func TestRoundTrip(t *testing.T) {
 	})
 }
 
+// TestReadLayers reads the layers of a tree, and no more of it than needed.
+func TestReadLayers(t *testing.T) {
+	want := small()
+	file := encode(t, want)
+	got, err := tree.ReadLayers(io.MultiReader(bytes.NewReader(file[:40]), iotest.ErrReader(errors.New("beyond the header"))))
+	if diff := cmp.Diff(want.Layers, got); err != nil || diff != "" {
+		t.Errorf("%v (-written +read):\n%s", err, diff)
+	}
+	for n := range 10 {
+		if _, err := tree.ReadLayers(bytes.NewReader(file[:n])); !errors.Is(err, tree.ErrCorrupt) {
+			t.Errorf("cut at %d: %v", n, err)
+		}
+	}
+}
+
 // small is a tree with one of each type.
 func small() *tree.Tree {
 	mtime := tree.Time{Sec: -1, Nsec: 5}

@@ -124,6 +124,17 @@ func Read(r io.Reader) (*Tree, error) {
 	return t, nil
 }
 
+// ReadLayers parses the beginning of a tree file and returns the diffIDs of its
+// layers, for those who need no more of it. Its errors are those of Read; what
+// follows in r is read in part, and not looked at.
+func ReadLayers(r io.Reader) ([]string, error) {
+	t, _, err := readHeader(bufio.NewReader(r))
+	if err != nil {
+		return nil, err
+	}
+	return t.Layers, nil
+}
+
 func readHeader(br *bufio.Reader) (*Tree, uint64, error) {
 	buf, err := readMessage(br, nil)
 	if err != nil {
