@@ -132,6 +132,7 @@ func (e *Engine) Build(ctx context.Context, o BuildOptions) (*BuildResult, error
 type answered struct {
 	BuildResult
 	artifact cas.Artifact
+	out      *cas.Output // the user's file, if it was filled while that was kept
 }
 
 // answer finds the artifact or makes it. Of several processes that want the
@@ -206,9 +207,14 @@ func (e *Engine) produce(ctx context.Context, src *opened, b *host.Builder, q *q
 		LossCount: len(j.losses), Warnings: slices.Concat(t.warnings, j.warnings), Millis: time.Since(start).Milliseconds(),
 	}
 	if err := e.keepAnswer(ctx, src, q, j, ans, start); err != nil {
+		if j.out != nil {
+			j.out.Abort()
+		}
 		return nil, err
 	}
-	return newAnswered(src, q, j.image, ans, j.losses), nil
+	r := newAnswered(src, q, j.image, ans, j.losses)
+	r.out = j.out
+	return r, nil
 }
 
 // keepAnswer writes the action of what j has made.
@@ -268,7 +274,12 @@ func (e *Engine) deliver(ctx context.Context, r *answered, o BuildOptions) (*Bui
 		return &r.BuildResult, e.makeWhole(ctx, r)
 	}
 	defer e.task("copy")()
-	err := e.Store.CopyOut(ctx, r.artifact, o.Output, cas.CopyOptions{Fsync: o.Fsync})
+	var err error
+	if r.out != nil {
+		err = r.out.Commit(ctx)
+	} else {
+		err = e.Store.CopyOut(ctx, r.artifact, o.Output, cas.CopyOptions{Fsync: o.Fsync})
+	}
 	if errors.Is(err, cas.ErrNotFound) {
 		return nil, err // the artifact was damaged or is gone
 	}

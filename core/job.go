@@ -15,6 +15,7 @@ import (
 // process, which is launched while its input is still being made.
 type job struct {
 	*recorder
+	o        BuildOptions
 	builder  *host.Builder
 	artifact cas.ArtifactWriter
 	dir      string // private, with its scratch
@@ -27,6 +28,7 @@ type job struct {
 	err      error
 
 	image cas.Artifact // once it is committed
+	out   *cas.Output  // the user's file, filled; nil if there is to be none
 }
 
 // newJob makes the places of a job and begins to launch its builder. The
@@ -36,7 +38,7 @@ func (e *Engine) newJob(ctx context.Context, b *host.Builder, o BuildOptions) (*
 	if err != nil {
 		return nil, fmt.Errorf("make artifact: %w", err)
 	}
-	j := &job{recorder: &recorder{events: e.Events, name: b.Name}, builder: b, artifact: w, launched: make(chan struct{})}
+	j := &job{recorder: &recorder{events: e.Events, name: b.Name}, o: o, builder: b, artifact: w, launched: make(chan struct{})}
 	if j.dir, j.remove, err = e.Store.TempDir("build"); err != nil {
 		w.Abort()
 		return nil, fmt.Errorf("make scratch directory: %w", err)
@@ -67,12 +69,20 @@ func (j *job) build(ctx context.Context) error {
 	return j.process.Build(ctx)
 }
 
-// commit keeps the image in the store.
-func (j *job) commit(ctx context.Context, bodies cas.Bodies) (err error) {
-	if j.image, err = j.artifact.CommitWithout(ctx, j.builder.Description.MediaType, bodies, nil); err != nil {
-		return fmt.Errorf("keep artifact: %w", err)
+// commit keeps the image in the store, and fills the user's file meanwhile. That
+// has no name before the answer is kept, too.
+func (j *job) commit(ctx context.Context, s *cas.Store, bodies cas.Bodies) (err error) {
+	if j.o.Output != "" && (!j.o.Strict || len(j.losses) == 0) {
+		j.out = s.NewOutput(j.o.Output, cas.CopyOptions{Fsync: j.o.Fsync})
 	}
-	return nil
+	j.image, err = j.artifact.CommitWithout(ctx, j.builder.Description.MediaType, bodies, j.out)
+	if err == nil {
+		return nil
+	}
+	if j.out != nil {
+		j.out.Abort()
+	}
+	return fmt.Errorf("keep artifact: %w", err)
 }
 
 // close ends a builder that still runs, and removes what is not committed.

@@ -36,7 +36,7 @@ func (e *Engine) run(ctx context.Context, j *job, t *flattened) error {
 	j.remove() // before the image is synced, so that what was staged never has to reach the disk
 	j.finish()
 	defer e.task("store")()
-	return j.commit(ctx, bodies)
+	return j.commit(ctx, e.Store, bodies)
 }
 
 // bodies are what the image lacks that the builder has left. An image that
