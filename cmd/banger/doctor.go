@@ -111,7 +111,7 @@ func failed(name string, err, kind error) check {
 }
 
 func checkBuilders(ctx context.Context, c *cli.Context) []check {
-	h, err := newHost(c, nil, false)
+	h, err := newHost(c, nil)
 	if err != nil {
 		return []check{failed("builders", err, host.ErrBuilder)}
 	}

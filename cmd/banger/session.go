@@ -29,22 +29,21 @@ type session struct {
 
 // openSession opens the store and makes an engine as the flags say.
 func openSession(c *cli.Context) (*session, error) {
-	return openWith(c, openStore, core.DescribeCache, false)
+	return openWith(c, openStore, core.DescribeCache)
 }
 
 // openReader is openSession for a command that leaves no trace in the store.
 func openReader(c *cli.Context) (*session, error) {
-	return openWith(c, openStore, core.ReadOnlyDescribeCache, true)
+	return openWith(c, openStore, core.ReadOnlyDescribeCache)
 }
 
 // viewSession is openSession for a command that does not even make a store.
 func viewSession(c *cli.Context) (*session, error) {
-	return openWith(c, viewStore, core.ReadOnlyDescribeCache, true)
+	return openWith(c, viewStore, core.ReadOnlyDescribeCache)
 }
 
-// openWith opens the store and makes an engine. One that looks starts no bundled
-// builder for its description: a process has a socket, which has a place.
-func openWith(c *cli.Context, open func(*cli.Context) (*cas.Store, error), describe func(*cas.Store) host.Cache, looks bool) (*session, error) {
+// openWith opens the store and makes an engine.
+func openWith(c *cli.Context, open func(*cli.Context) (*cas.Store, error), describe func(*cas.Store) host.Cache) (*session, error) {
 	limits, err := limitsOf(c)
 	if err != nil {
 		return nil, err
@@ -58,7 +57,7 @@ func openWith(c *cli.Context, open func(*cli.Context) (*cas.Store, error), descr
 	if err != nil {
 		return nil, err
 	}
-	h, err := newHost(c, describe(store), looks)
+	h, err := newHost(c, describe(store))
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
@@ -167,15 +166,13 @@ func limitsOf(c *cli.Context) (unpack.Limits, error) {
 }
 
 // newHost makes a host that finds builders in the plugin directories, then
-// among the bundled ones, which describe themselves in this process for one that
-// looks.
-func newHost(c *cli.Context, describe host.Cache, looks bool) (*host.Host, error) {
+// among the bundled ones.
+func newHost(c *cli.Context, describe host.Cache) (*host.Host, error) {
 	config, err := hostConfig(c)
 	if err != nil {
 		return nil, err
 	}
 	config.Cache = describe
-	config.StartNone = looks
 	return host.New(config), nil
 }
 

@@ -84,8 +84,10 @@ func (h *Host) ask(ctx context.Context, b *Builder, p *program) (r *record, err 
 			return nil, failure(ctx, b, "find", err)
 		}
 	}
-	if describe := h.cfg.Bundled[b.Name].Describe; b.Bundled && describe != nil && h.cfg.StartNone {
-		r.Description, err = describe(ctx)
+	if describe := h.cfg.Bundled[b.Name].Describe; b.Bundled && describe != nil {
+		if r.Description, err = h.askIn(ctx, b, describe); err != nil {
+			err = failure(ctx, b, "describe", err)
+		}
 	} else {
 		r.Description, err = h.askProcess(ctx, b, p)
 	}
@@ -102,19 +104,24 @@ func (h *Host) askProcess(ctx context.Context, b *Builder, p *program) (d sdk.De
 		return d, err
 	}
 	defer func() { err = errors.Join(err, s.end()) }()
-	callCtx, cancel := context.WithTimeout(ctx, h.limits.describe)
+	if d, err = h.askIn(ctx, b, s.client.Describe); err != nil {
+		return d, s.failure(ctx, "describe", err)
+	}
+	return d, nil
+}
+
+// askIn asks within the time that there is for it, and checks the answer.
+func (h *Host) askIn(ctx context.Context, b *Builder, describe func(context.Context) (sdk.Description, error)) (sdk.Description, error) {
+	ctx, cancel := context.WithTimeout(ctx, h.limits.describe)
 	defer cancel()
-	d, err = s.client.Describe(callCtx)
-	if callCtx.Err() != nil {
+	d, err := describe(ctx)
+	if ctx.Err() != nil {
 		err = errSlow
 	}
 	if err == nil {
 		err = checkDescription(b.Name, &d)
 	}
-	if err != nil {
-		return d, s.failure(ctx, "describe", err)
-	}
-	return d, nil
+	return d, err
 }
 
 // loadSettled loads a program whose digest is to be kept under the id of its

@@ -54,9 +54,6 @@ type Config struct {
 	// Installed are those of Dirs that belong to this program: a builder there
 	// with the revision of the bundled one is the same, and hides nothing.
 	Installed []string
-	// StartNone has bundled builders described by Bundled.Describe, for those
-	// who want to leave no trace.
-	StartNone bool
 	// Lock is what Dirs' builders must be; nil lets all of them be started.
 	Lock *Lock
 	// Keeper is a program whose main function is Keep, with the arguments
@@ -84,8 +81,8 @@ type Bundled struct {
 	// Revision, when not 0, is the one that the builder must describe itself
 	// with. Another one means that the program has been replaced on disk.
 	Revision uint32
-	// Describe describes the builder in this process. It finds the same tools.
-	// May be nil.
+	// Describe describes the builder in this process, which is quicker than to
+	// start one and leaves no trace; nil has one started. It finds the same tools.
 	Describe func(context.Context) (sdk.Description, error)
 }
 
