@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"slices"
 
 	"banger/sdk/tree"
 )
@@ -114,18 +115,15 @@ func Read(r io.Reader) (*Index, error) {
 	} else if err != nil {
 		return nil, readError(err, "no banger layer index of this version")
 	}
-	x := &Index{}
-	for {
-		msg, err := tree.ReadMessage(br, nil)
-		if err != nil {
-			return nil, readError(err, fmt.Sprintf("record %d", len(x.Entries)))
+	records := &recordReader{}
+	var msg []byte
+	for done := false; !done; {
+		var err error
+		if msg, err = tree.ReadMessage(br, msg); err != nil {
+			return nil, readError(err, fmt.Sprintf("record %d", records.count))
 		}
-		done, err := x.add(msg)
-		if err != nil {
-			return nil, fmt.Errorf("read layer index: record %d: %w: %w", len(x.Entries), ErrCorrupt, err)
-		}
-		if done {
-			break
+		if done, err = records.add(msg); err != nil {
+			return nil, fmt.Errorf("read layer index: record %d: %w: %w", records.count, ErrCorrupt, err)
 		}
 	}
 	if _, err := br.ReadByte(); err == nil || !errors.Is(err, io.EOF) {
@@ -134,29 +132,58 @@ func Read(r io.Reader) (*Index, error) {
 	if !bytes.Equal(sum.Sum(nil), tail.held) {
 		return nil, readError(nil, "checksum mismatch")
 	}
-	return x, nil
+	return records.index(), nil
 }
 
-func (x *Index) add(msg []byte) (done bool, err error) {
+// recordReader collects the records of an index. It keeps entries in parts, so
+// that it copies each once however many there are.
+type recordReader struct {
+	Index
+	parts   [][]tree.Entry
+	count   uint64 // of entries
+	decoder tree.Decoder
+}
+
+// The first part has room for minPart entries, and none for more than maxPart.
+const minPart, maxPart = 64, 4096
+
+func (r *recordReader) index() *Index {
+	x := r.Index // of its own: the parts go
+	x.Entries = slices.Concat(r.parts...)
+	return &x
+}
+
+// keep adds an entry.
+func (r *recordReader) keep(e tree.Entry) {
+	k := len(r.parts) - 1
+	if k < 0 || len(r.parts[k]) == cap(r.parts[k]) {
+		r.parts = append(r.parts, make([]tree.Entry, 0, min(max(r.count, minPart), maxPart)))
+		k++
+	}
+	r.parts[k] = append(r.parts[k], e)
+	r.count++
+}
+
+func (r *recordReader) add(msg []byte) (done bool, err error) {
 	if len(msg) == 0 {
 		return false, errors.New("empty record")
 	}
 	switch kind, body := msg[0], msg[1:]; kind {
 	case recordEntry:
-		e, err := tree.DecodeEntry(body)
+		e, err := r.decoder.Entry(body)
 		if err != nil {
 			return false, err
 		}
-		x.Entries = append(x.Entries, e)
+		r.keep(e)
 		return false, nil
 	case recordFooter:
-		return true, x.setFooter(body)
+		return true, r.setFooter(body)
 	default:
 		return false, fmt.Errorf("unknown kind %d", kind)
 	}
 }
 
-func (x *Index) setFooter(b []byte) error {
+func (r *recordReader) setFooter(b []byte) error {
 	var v [3]uint64
 	for i := range v {
 		n := 0
@@ -165,10 +192,10 @@ func (x *Index) setFooter(b []byte) error {
 		}
 		b = b[n:]
 	}
-	if v[0] != uint64(len(x.Entries)) {
-		return fmt.Errorf("%d entries where the footer says %d", len(x.Entries), v[0])
+	if v[0] != r.count {
+		return fmt.Errorf("%d entries where the footer says %d", r.count, v[0])
 	}
-	x.TarSize, x.PackSize, x.DiffID = int64(v[1]), int64(v[2]), string(b)
+	r.TarSize, r.PackSize, r.DiffID = int64(v[1]), int64(v[2]), string(b)
 	return nil
 }
 
