@@ -99,7 +99,8 @@ func (f *flattener) applyDir(parent *dir, base string, e *tree.Entry) error {
 // declare gives the directory n the attributes of its entry e.
 func (f *flattener) declare(n *node, e *tree.Entry) {
 	n.dir.declared = f.layer
-	n.ino.attrs = entryAttrs(e)
+	a := entryAttrs(e)
+	n.ino.own = &a
 }
 
 // checkClimb refuses a symlink in a directory of the given depth whose

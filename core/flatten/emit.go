@@ -100,9 +100,10 @@ func (w *emitter) add(path string, n *node) error {
 
 // entry returns the entry that carries all of ino.
 func (w *emitter) entry(path string, ino *inode) tree.Entry {
+	a := ino.attrs()
 	e := tree.Entry{
-		Path: path, Type: ino.typ, Mode: ino.mode, UID: ino.uid, GID: ino.gid,
-		MTime: ino.mtime, Xattrs: sortedXattrs(ino.xattrs),
+		Path: path, Type: ino.typ, Mode: a.mode, UID: a.uid, GID: a.gid,
+		MTime: a.mtime, Xattrs: sortedXattrs(a.xattrs),
 	}
 	switch b := ino.body; ino.typ {
 	case tree.Symlink:
@@ -126,6 +127,9 @@ func (w *emitter) extents(x []tree.Extent, diffID string) []tree.Extent {
 		i = len(w.t.Layers)
 		w.layers[diffID] = i
 		w.t.Layers = append(w.t.Layers, diffID)
+	}
+	if i == 0 {
+		return x // as it is in an index
 	}
 	out := slices.Clone(x)
 	for k := range out {

@@ -63,15 +63,16 @@ func (f *flattener) linkTarget(e *tree.Entry) (*node, error) {
 // applyLinkAttrs applies the attributes of the link entry e, whose directory
 // has the given depth, to the inode it names.
 func (f *flattener) applyLinkAttrs(ino *inode, e *tree.Entry, depth int) error {
+	a := ino.owned()
 	if ino.typ == tree.Symlink {
 		if err := f.checkClimb(ino.body.Target, depth); err != nil {
 			return err
 		}
 	} else {
-		ino.mode = e.Mode
+		a.mode = e.Mode
 	}
-	ino.uid, ino.gid, ino.mtime = e.UID, e.GID, e.MTime
-	return ino.setXattrs(e.Xattrs)
+	a.uid, a.gid, a.mtime = e.UID, e.GID, e.MTime
+	return a.setXattrs(e.Xattrs)
 }
 
 // settleLinks finds the targets of the deferred links, now that all of the

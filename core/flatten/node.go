@@ -34,14 +34,31 @@ type attrs struct {
 	addedNames     int // bytes of xattr names that hardlinks have added
 }
 
+// attrs returns the attributes of i.
+func (i *inode) attrs() attrs {
+	if i.own != nil {
+		return *i.own
+	}
+	return entryAttrs(i.body)
+}
+
+// owned returns the attributes of i to be changed.
+func (i *inode) owned() *attrs {
+	if i.own == nil {
+		a := entryAttrs(i.body)
+		i.own = &a
+	}
+	return i.own
+}
+
 // inode is what names share. A pending one stands for the target of a
 // hardlink that has not been found yet.
 type inode struct {
-	typ   tree.Type   // 0 while it is pending
-	body  *tree.Entry // contents, symlink target, device; nil if no entry made it
-	layer int32       // of body
-	attrs
-	forward *inode // once a pending one is settled
+	typ     tree.Type   // 0 while it is pending
+	body    *tree.Entry // contents, symlink target, device; nil if no entry made it
+	layer   int32       // of body
+	own     *attrs      // those that are not as body has them; nil if all are
+	forward *inode      // once a pending one is settled
 	settled state
 	emitted int // index of its first name in the tree, plus one
 }
@@ -58,14 +75,14 @@ func (i *inode) real() *inode {
 const impliedMode = 0o755
 
 func newRoot() *node {
-	root := &node{ino: &inode{typ: tree.Directory, attrs: attrs{mode: impliedMode}}}
+	root := &node{ino: &inode{typ: tree.Directory, own: &attrs{mode: impliedMode}}}
 	root.dir = &dir{self: root, children: map[string]*node{}}
 	return root
 }
 
 // newInode makes the inode of an entry that is no hardlink.
 func (f *flattener) newInode(e *tree.Entry) *inode {
-	return &inode{typ: e.Type, body: e, layer: f.layer, attrs: entryAttrs(e)}
+	return &inode{typ: e.Type, body: e, layer: f.layer}
 }
 
 func entryAttrs(e *tree.Entry) attrs {
@@ -138,7 +155,7 @@ func (f *flattener) imply(parent *dir, base string, mtime tree.Time) (*node, err
 
 // undeclare gives n the attributes of a directory that no entry declares.
 func (n *node) undeclare() {
-	n.ino.attrs = attrs{mode: impliedMode, mtime: n.dir.needed}
+	n.ino.own = &attrs{mode: impliedMode, mtime: n.dir.needed}
 }
 
 // touch notes that this layer has put something with the given mtime into n:
