@@ -6,13 +6,20 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
 	"banger/core/host"
 )
 
+// gcPercent is how much garbage there may be for all that is in use, in percent:
+// half of what Go takes by itself. A tree of a million entries then takes 0.8 KB
+// an entry, and a small one no longer than before.
+const gcPercent = 50
+
 func main() {
+	debug.SetGCPercent(gcPercent)
 	if len(os.Args) > 2 && os.Args[1] == keepName {
 		host.Keep(os.Args[2:])
 	}
