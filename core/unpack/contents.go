@@ -27,22 +27,21 @@ type contents struct {
 	index   *layer.Writer
 	pack    *packWriter
 	sum     hash.Hash // of one file at a time
-	buf     []byte
 	entries int
 	total   int64 // bytes of all files so far, holes included
 }
 
-func newContents(l *Layer, limits *Limits, in io.Reader, pack io.Writer) *contents {
+func newContents(l *Layer, limits *Limits, in tarread.Source, pack io.Writer) *contents {
 	return &contents{
 		layer: l, limits: limits,
 		tar: tarread.NewReader(in, limits.HeaderSize), pack: newPackWriter(pack),
-		sum: sha256.New(), buf: make([]byte, chunkSize),
+		sum: sha256.New(),
 	}
 }
 
 // run reads in to its end. All is written when it returns nil, but for the
 // index's footer.
-func (c *contents) run(ctx context.Context, in io.Reader, index io.Writer) (err error) {
+func (c *contents) run(ctx context.Context, in tarread.Source, index io.Writer) (err error) {
 	if c.index, err = layer.NewWriter(index); err != nil {
 		return err
 	}
@@ -59,14 +58,22 @@ func (c *contents) run(ctx context.Context, in io.Reader, index io.Writer) (err 
 		}
 		c.entries++
 	}
-	if _, err := io.CopyBuffer(io.Discard, onlyReader{in}, c.buf); err != nil {
+	if err := readOut(in); err != nil {
 		return err // of the stages before: the tar is over
 	}
 	return c.pack.flush()
 }
 
-// onlyReader hides all methods of a reader but Read.
-type onlyReader struct{ io.Reader }
+// readOut reads in to its end.
+func readOut(in tarread.Source) error {
+	for {
+		if _, err := in.Slice(chunkSize); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+}
 
 // explain says what an error of the tar reader means.
 func (c *contents) explain(err error) error {
@@ -168,14 +175,14 @@ func (c *contents) data(ctx context.Context, n int64) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		k, err := c.tar.Read(c.buf[:min(n, int64(len(c.buf)))])
-		n -= int64(k)
-		_, _ = c.sum.Write(c.buf[:k]) // a hash never fails
-		if err := c.pack.write(c.buf[:k]); err != nil {
-			return err
-		}
-		if err != nil && n > 0 {
+		b, err := c.tar.Slice(int(min(n, chunkSize)))
+		if err != nil {
 			return c.explain(err)
+		}
+		n -= int64(len(b))
+		_, _ = c.sum.Write(b) // a hash never fails
+		if err := c.pack.write(b); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync/atomic"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -18,20 +17,19 @@ import (
 type decompressor struct {
 	layer  *Layer
 	limits *Limits
-	gunzip []string     // command for gzip; empty for the library
-	format string       // "gzip", "zstd", or "" for a plain tar
-	read   atomic.Int64 // compressed bytes taken so far
-	size   int64        // plain bytes made so far
-	forked bool         // gunzip was started
+	gunzip []string // command for gzip; empty for the library
+	format string   // "gzip", "zstd", or "" for a plain tar
+	size   int64    // plain bytes made so far
+	forked bool     // gunzip was started
 }
 
 func (d *decompressor) run(ctx context.Context, in, tar, sum *pipe) {
-	src, err := d.open(ctx, bufio.NewReaderSize(&countingReader{in, &d.read}, 64<<10))
+	src, err := d.open(ctx, bufio.NewReaderSize(in, 64<<10))
 	letGo := func() error { return nil }
 	if err != nil {
 		err = d.explain(err)
 	} else {
-		err, letGo = d.copy(ctx, src, tar, sum), src.Close
+		err, letGo = d.copy(ctx, in, src, tar, sum), src.Close
 	}
 	tar.close(err)
 	sum.close(err)
@@ -39,7 +37,8 @@ func (d *decompressor) run(ctx context.Context, in, tar, sum *pipe) {
 	in.drain()
 }
 
-func (d *decompressor) copy(ctx context.Context, src io.Reader, tar, sum *pipe) error {
+// copy reads src, which decompresses in.
+func (d *decompressor) copy(ctx context.Context, in *pipe, src io.Reader, tar, sum *pipe) error {
 	chunks := newPool()
 	for {
 		c, err := chunks.get(ctx, 2)
@@ -54,7 +53,7 @@ func (d *decompressor) copy(ctx context.Context, src io.Reader, tar, sum *pipe) 
 		if readErr != nil {
 			return d.explain(readErr)
 		}
-		if err := d.checkSize(); err != nil || end {
+		if err := d.checkSize(in.taken.Load()); err != nil || end {
 			return err
 		}
 	}
@@ -138,24 +137,13 @@ func noEOF(err error) error {
 	return err
 }
 
-func (d *decompressor) checkSize() error {
+// checkSize judges what was made of so many compressed bytes.
+func (d *decompressor) checkSize(compressed int64) error {
 	if d.size > d.limits.TotalSize {
 		return d.limits.exceeded(limitTotalSize)
 	}
-	if d.format != "" && d.limits.ratioExceeded(d.size, d.read.Load()) {
+	if d.format != "" && d.limits.ratioExceeded(d.size, compressed) {
 		return d.limits.exceeded(limitRatio)
 	}
 	return nil
-}
-
-// countingReader counts what is read from r in n.
-type countingReader struct {
-	r io.Reader
-	n *atomic.Int64
-}
-
-func (c *countingReader) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.n.Add(int64(n))
-	return n, err
 }

@@ -67,10 +67,11 @@ func (p *pool) get(ctx context.Context, holders int32) (*chunk, error) {
 // reading side that stops early drains the pipe, or ends the context with
 // which the writing side waits for chunks.
 type pipe struct {
-	chunks chan *chunk // has room for all chunks of a pool
-	err    error       // set before chunks is closed
-	cur    *chunk      // the reading side's, with
-	rest   []byte      // what is left of it
+	chunks chan *chunk  // has room for all chunks of a pool
+	err    error        // set before chunks is closed
+	cur    *chunk       // the reading side's, with
+	rest   []byte       // what is left of it
+	taken  atomic.Int64 // bytes that the reading side has got, but by chunks
 }
 
 func newPipe() *pipe { return &pipe{chunks: make(chan *chunk, chunksPerPool)} }
@@ -84,22 +85,48 @@ func (p *pipe) close(err error) {
 	close(p.chunks)
 }
 
-// Read reads on in the current chunk, waiting for the next one at its end.
-func (p *pipe) Read(b []byte) (int, error) {
+// Slice implements [tarread.Source]: it reads on in the current chunk, waiting
+// for the next one at its end.
+func (p *pipe) Slice(most int) ([]byte, error) {
 	for len(p.rest) == 0 {
 		p.drop()
 		c, ok := <-p.chunks
 		if !ok {
 			if p.err != nil {
-				return 0, p.err
+				return nil, p.err
 			}
-			return 0, io.EOF
+			return nil, io.EOF
 		}
 		p.cur, p.rest = c, c.data
 	}
-	n := copy(b, p.rest)
-	p.rest = p.rest[n:]
-	return n, nil
+	b := p.rest[:min(most, len(p.rest))]
+	p.rest = p.rest[len(b):]
+	p.taken.Add(int64(len(b)))
+	return b, nil
+}
+
+// Read implements [io.Reader].
+func (p *pipe) Read(b []byte) (int, error) {
+	s, err := p.Slice(len(b))
+	return copy(b, s), err
+}
+
+// WriteTo implements [io.WriterTo], a chunk at a time.
+func (p *pipe) WriteTo(w io.Writer) (n int64, err error) {
+	for {
+		b, err := p.Slice(chunkSize)
+		if errors.Is(err, io.EOF) {
+			return n, nil
+		}
+		if err != nil {
+			return n, err
+		}
+		k, err := w.Write(b)
+		n += int64(k)
+		if err != nil {
+			return n, err
+		}
+	}
 }
 
 // drop releases the current chunk.

@@ -36,14 +36,14 @@ type program struct {
 	out    io.ReadCloser
 	sum    hash.Hash32 // of what came out
 	size   uint32      // the same, modulo 2^32
-	tail   []byte      // the last bytes that went in
+	in     feeder
 	fed    chan struct{}
 	fedErr error // of reading what goes in, once fed is closed
 }
 
 // startProgram begins to decompress in, which belongs to the program until it
 // is closed. It ends with ctx.
-func startProgram(ctx context.Context, command []string, in io.Reader) (*program, error) {
+func startProgram(ctx context.Context, command []string, in io.WriterTo) (*program, error) {
 	p := &program{cmd: exec.CommandContext(ctx, command[0], command[1:]...), sum: crc32.NewIEEE(), fed: make(chan struct{})}
 	p.cmd.Env, p.cmd.Dir, p.cmd.WaitDelay = []string{}, "/", time.Second
 	stdin, err := p.cmd.StdinPipe()
@@ -61,30 +61,31 @@ func startProgram(ctx context.Context, command []string, in io.Reader) (*program
 	if err := p.cmd.Start(); err != nil {
 		return nil, err
 	}
-	go p.feed(stdin, in)
+	p.in.stdin = stdin
+	go func() {
+		defer close(p.fed)
+		_, p.fedErr = in.WriteTo(&p.in)
+		_ = stdin.Close()
+	}()
 	return p, nil
 }
 
-// feed hands the input to the program, all of it if the program takes it.
-func (p *program) feed(stdin io.WriteCloser, in io.Reader) {
-	defer close(p.fed)
-	buf := make([]byte, 64<<10)
-	for taken := true; ; {
-		n, err := in.Read(buf)
-		p.tail = append(p.tail, buf[:n]...)
-		p.tail = append(p.tail[:0], p.tail[max(0, len(p.tail)-gzipTrailer):]...)
-		if taken && n > 0 {
-			_, writeErr := stdin.Write(buf[:n])
-			taken = writeErr == nil
-		}
-		if err != nil {
-			_ = stdin.Close()
-			if err != io.EOF {
-				p.fedErr = err
-			}
-			return
-		}
+// feeder hands what is written to it to the program, as long as that takes it,
+// and keeps the last bytes. Its Write never fails.
+type feeder struct {
+	stdin   io.Writer
+	refused bool
+	tail    []byte // gzipTrailer bytes, fewer if there were not so many
+}
+
+func (f *feeder) Write(b []byte) (int, error) {
+	f.tail = append(f.tail, b[max(0, len(b)-gzipTrailer):]...)
+	f.tail = append(f.tail[:0], f.tail[max(0, len(f.tail)-gzipTrailer):]...)
+	if !f.refused {
+		_, err := f.stdin.Write(b)
+		f.refused = err != nil
 	}
+	return len(b), nil
 }
 
 // Read returns plain bytes, and io.EOF only when all is well.
@@ -106,7 +107,7 @@ func (p *program) Read(b []byte) (int, error) {
 		return 0, fmt.Errorf("%w: %w", errProgram, err)
 	}
 	trailer := binary.LittleEndian.AppendUint32(nil, p.sum.Sum32())
-	if trailer = binary.LittleEndian.AppendUint32(trailer, p.size); !bytes.Equal(p.tail, trailer) {
+	if trailer = binary.LittleEndian.AppendUint32(trailer, p.size); !bytes.Equal(p.in.tail, trailer) {
 		return 0, fmt.Errorf("%w: the blob is not one gzip member to its end", errProgram)
 	}
 	return 0, io.EOF

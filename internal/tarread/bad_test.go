@@ -151,7 +151,7 @@ func TestHeaderSize(t *testing.T) {
 }
 
 func TestNextRepeatsItsError(t *testing.T) {
-	r := tarread.NewReader(strings.NewReader("short"), 1<<20)
+	r := tarread.NewReader(&source{r: strings.NewReader("short")}, 1<<20)
 	_, first := r.Next()
 	if _, second := r.Next(); first == nil || !errors.Is(second, first) {
 		t.Errorf("first %v, then %v", first, second)
@@ -165,7 +165,7 @@ func TestErrorsOfTheSourceAreItsOwn(t *testing.T) {
 		tartest.PAX("GNU.sparse.major=1", "GNU.sparse.minor=0", "GNU.sparse.realsize=9"), tartest.File("s", blockOf("1\n0\n1\n")+"x"),
 		oldSparse(1<<20, strings.Repeat("x", 48), many...))
 	for n := range whole[:len(whole)-1024] {
-		r := tarread.NewReader(io.MultiReader(bytes.NewReader(whole[:n]), iotest.ErrReader(broken)), 1<<20)
+		r := tarread.NewReader(&source{r: io.MultiReader(bytes.NewReader(whole[:n]), iotest.ErrReader(broken))}, 1<<20)
 		var err error
 		for err == nil {
 			_, err = r.Next()

@@ -21,10 +21,59 @@ type member struct {
 	Data     string
 }
 
+// source hands out what r reads in its own memory, which it spoils with the
+// next call.
+type source struct {
+	r     io.Reader
+	spare [700]byte
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	s.spoil()
+	return s.r.Read(p)
+}
+
+func (s *source) Slice(most int) ([]byte, error) {
+	s.spoil()
+	for {
+		n, err := s.r.Read(s.spare[:min(most, len(s.spare))])
+		if n > 0 || err != nil {
+			return s.spare[:n], err
+		}
+	}
+}
+
+func (s *source) spoil() {
+	for i := range s.spare {
+		s.spare[i] = 0xdb
+	}
+}
+
+// readBody reads the body of a member, now by Slice and now by Read.
+func readBody(r *tarread.Reader) ([]byte, error) {
+	var body []byte
+	for {
+		b, err := r.Slice(1000)
+		body = append(body, b...)
+		if err == nil {
+			var few [100]byte
+			n := 0
+			n, err = r.Read(few[:])
+			body = append(body, few[:n]...)
+		}
+		if errors.Is(err, io.EOF) {
+			return body, nil
+		}
+		if err != nil {
+			return body, err
+		}
+	}
+}
+
 // readAll reads a whole archive.
 func readAll(archive []byte, maxHeader int64) ([]member, error) {
 	var all []member
-	r := tarread.NewReader(bytes.NewReader(archive), maxHeader)
+	r := tarread.NewReader(&source{r: bytes.NewReader(archive)}, maxHeader)
 	for {
 		m, err := r.Next()
 		if errors.Is(err, io.EOF) {
@@ -35,7 +84,7 @@ func readAll(archive []byte, maxHeader int64) ([]member, error) {
 		}
 		got := member{Entry: m.Entry, Segments: m.Segments}
 		if m.Type == tree.Regular {
-			data, err := io.ReadAll(r)
+			data, err := readBody(r)
 			if err != nil {
 				return all, err
 			}

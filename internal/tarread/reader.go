@@ -44,7 +44,10 @@ var ErrFormat = errors.New("damaged tar")
 // or a sparse map that is larger than the reader was told to accept.
 var ErrHeaderSize = errors.New("extended header too large")
 
-const blockSize = 512
+const (
+	blockSize = 512
+	skipSize  = 1 << 20 // the most bytes asked for at a time where none are kept
+)
 
 // Segment is a run of data in a file.
 type Segment struct{ Offset, Length int64 }
@@ -59,9 +62,19 @@ type Member struct {
 	Segments []Segment
 }
 
+// Source is what a Reader reads. Its errors at the end are io.EOF, and no
+// others wrap that.
+type Source interface {
+	io.Reader
+	// Slice is Read without the copy: it returns from one to most of the next
+	// bytes where they lie, to be read only, until the next call of a method,
+	// or else an error. most is at least 1.
+	Slice(most int) ([]byte, error)
+}
+
 // Reader reads one archive. It is not safe for concurrent use.
 type Reader struct {
-	r         io.Reader
+	r         Source
 	maxHeader int64
 	block     [blockSize]byte
 	globals   records
@@ -73,7 +86,7 @@ type Reader struct {
 // NewReader returns a reader of the archive r. It reads r in small pieces and
 // never past the end of the archive. maxHeader bounds, in bytes, one extended
 // header, one long name, one sparse map, and all global headers together.
-func NewReader(r io.Reader, maxHeader int64) *Reader {
+func NewReader(r Source, maxHeader int64) *Reader {
 	return &Reader{r: r, maxHeader: maxHeader, globals: records{}}
 }
 
@@ -180,28 +193,43 @@ func (r *Reader) Read(p []byte) (int, error) {
 	n, err := r.r.Read(p[:min(int64(len(p)), r.left)])
 	r.left -= int64(n)
 	switch {
-	case err == io.EOF && r.left > 0:
+	case errors.Is(err, io.EOF) && r.left > 0:
 		return n, cutShort("in the middle of a body")
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		return n, nil
 	}
 	return n, err
 }
 
+// Slice is Read without the copy; see [Source].
+func (r *Reader) Slice(most int) ([]byte, error) {
+	if r.left == 0 {
+		return nil, io.EOF
+	}
+	b, err := r.r.Slice(int(min(int64(most), r.left)))
+	if errors.Is(err, io.EOF) {
+		return nil, cutShort("in the middle of a body")
+	}
+	r.left -= int64(len(b))
+	return b, err
+}
+
 // skip moves to the end of the current body and its padding. Only the padding
 // may be cut off by the end of the archive.
 func (r *Reader) skip() error {
-	for _, n := range []*int64{&r.left, &r.pad} {
-		if *n == 0 {
-			continue
-		}
-		done, err := io.Copy(io.Discard, io.LimitReader(r.r, *n))
-		*n -= done
-		if err != nil {
+	for r.left > 0 {
+		if _, err := r.Slice(skipSize); err != nil {
 			return err
 		}
-		if r.left > 0 {
-			return cutShort("in the middle of a body")
+	}
+	for r.pad > 0 {
+		b, err := r.r.Slice(int(r.pad))
+		r.pad -= int64(len(b))
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
 		}
 	}
 	r.pad = 0
