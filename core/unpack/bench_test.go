@@ -37,17 +37,19 @@ func benchTar() []byte {
 func BenchmarkUnpack(b *testing.B) {
 	tar := benchTar()
 	for _, name := range []string{"plain", "gzip", "zstd"} {
-		b.Run(name, func(b *testing.B) {
-			blob := compressions[name](tar)
-			l := describe(blob, tar)
-			b.SetBytes(int64(len(tar)))
-			b.ReportAllocs()
-			for b.Loop() {
-				_, err := unpack.Unpack(b.Context(), bytes.NewReader(blob), l, unpack.Dest{Blob: io.Discard, Pack: io.Discard, Index: io.Discard}, unpack.Limits{}, nil)
-				if err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
+		b.Run(name, func(b *testing.B) { benchUnpack(b, tar, compressions[name](tar), nil) })
+	}
+	b.Run("igzip", func(b *testing.B) { benchUnpack(b, tar, gzipped(tar), igzip(b)) })
+}
+
+func benchUnpack(b *testing.B, tar, blob []byte, gunzip []string) {
+	l := describe(blob, tar)
+	b.SetBytes(int64(len(tar)))
+	b.ReportAllocs()
+	for b.Loop() {
+		dst := unpack.Dest{Blob: io.Discard, Pack: io.Discard, Index: io.Discard, Gunzip: gunzip}
+		if _, err := unpack.Unpack(b.Context(), bytes.NewReader(blob), l, dst, unpack.Limits{}, nil); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

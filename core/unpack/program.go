@@ -9,7 +9,6 @@ import (
 	"hash"
 	"hash/crc32"
 	"io"
-	"os"
 	"os/exec"
 	"time"
 
@@ -46,22 +45,23 @@ type program struct {
 func startProgram(ctx context.Context, command []string, in io.WriterTo) (*program, error) {
 	p := &program{cmd: exec.CommandContext(ctx, command[0], command[1:]...), sum: crc32.NewIEEE(), fed: make(chan struct{})}
 	p.cmd.Env, p.cmd.Dir, p.cmd.WaitDelay = []string{}, "/", time.Second
-	stdin, err := p.cmd.StdinPipe()
+	stdin, itsStdin, err := socketPair()
 	if err != nil {
 		return nil, err
 	}
-	if p.out, err = p.cmd.StdoutPipe(); err != nil {
+	defer func() { _ = itsStdin.Close() }()
+	stdout, itsStdout, err := socketPair()
+	if err != nil {
+		_ = stdin.Close()
 		return nil, err
 	}
-	for _, end := range []any{stdin, p.out} {
-		if f, ok := end.(*os.File); ok {
-			widen(f)
-		}
-	}
+	defer func() { _ = itsStdout.Close() }()
+	p.cmd.Stdin, p.cmd.Stdout = itsStdin, itsStdout
 	if err := p.cmd.Start(); err != nil {
+		_, _ = stdin.Close(), stdout.Close()
 		return nil, err
 	}
-	p.in.stdin = stdin
+	p.in.stdin, p.out = stdin, stdout
 	go func() {
 		defer close(p.fed)
 		_, p.fedErr = in.WriteTo(&p.in)
