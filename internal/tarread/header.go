@@ -110,11 +110,10 @@ func verifyChecksum(b *[blockSize]byte) error {
 	if err != nil {
 		return fmt.Errorf("header checksum: %w", err)
 	}
+	counted := *b
+	copy(counted[148:156], "        ") // as which the field itself counts
 	var unsigned, signed int64
-	for i, c := range b {
-		if i >= 148 && i < 156 {
-			c = ' '
-		}
+	for _, c := range counted {
 		unsigned += int64(c)
 		signed += int64(int8(c))
 	}

@@ -24,11 +24,14 @@ func parseNumber(b []byte) (int64, error) {
 	if len(digits) == 0 {
 		return 0, nil
 	}
-	v, err := strconv.ParseUint(string(digits), 8, 63)
-	if err != nil {
-		return 0, fmt.Errorf("%w: %q is no octal number", ErrFormat, digits)
+	var v int64
+	for _, c := range digits {
+		if c < '0' || c > '7' || v > math.MaxInt64>>3 {
+			return 0, fmt.Errorf("%w: %q is no octal number", ErrFormat, digits)
+		}
+		v = v<<3 | int64(c-'0')
 	}
-	return int64(v), nil
+	return v, nil
 }
 
 func parseBase256(b []byte) (int64, error) {

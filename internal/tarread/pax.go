@@ -133,6 +133,9 @@ func (r *Reader) lookup(ext *extensions, key string) string {
 // records give the same one, its own header wins over a global one, and
 // SCHILY's plain form over libarchive's.
 func (r *Reader) xattrs(ext *extensions) ([]tree.Xattr, error) {
+	if len(r.globals) == 0 && len(ext.pax) == 0 {
+		return nil, nil
+	}
 	attrs := map[string]string{}
 	for _, recs := range []records{r.globals, ext.pax} {
 		for _, prefix := range []string{libarchiveXattr, schilyXattr} {
