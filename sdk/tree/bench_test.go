@@ -3,13 +3,14 @@ package tree_test
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"testing"
 
 	"banger/sdk/tree"
 )
 
-// BenchmarkRead reads a tree of 30 000 files in 3000 directories.
-func BenchmarkRead(b *testing.B) {
+// large is a tree of 30 000 files in 3000 directories.
+func large() *tree.Tree {
 	t := &tree.Tree{Layers: []string{"sha256:a"}, Entries: []tree.Entry{{Type: tree.Directory, Mode: 0o755}}}
 	for d := range 3000 {
 		dir := fmt.Sprintf("usr/share/directory-%04d", d)
@@ -26,7 +27,21 @@ func BenchmarkRead(b *testing.B) {
 			})
 		}
 	}
-	file := encode(b, t)
+	return t
+}
+
+func BenchmarkWrite(b *testing.B) {
+	t := large()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := t.WriteTo(io.Discard); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkRead(b *testing.B) {
+	file := encode(b, large())
 	b.SetBytes(int64(len(file)))
 	b.ReportAllocs()
 	for b.Loop() {

@@ -1,9 +1,11 @@
 package tree
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -72,7 +74,10 @@ func appendBytes(b []byte, field protowire.Number, s string) []byte {
 
 func appendMessage(b []byte, field protowire.Number, fill func([]byte) []byte) []byte {
 	b = protowire.AppendTag(b, field, protowire.BytesType)
-	return protowire.AppendBytes(b, fill(nil))
+	start := len(b)
+	b = fill(b)
+	var length [binary.MaxVarintLen64]byte
+	return slices.Insert(b, start, binary.AppendUvarint(length[:0], uint64(len(b)-start))...)
 }
 
 // DecodeEntry parses the encoding that AppendEntry makes. The result shares
