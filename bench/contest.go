@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os/exec"
 	"slices"
@@ -20,9 +21,10 @@ type side struct {
 type contest struct {
 	name        string
 	ours, rival side
+	image       string                          // OCI layout that mkbench makes and this needs; "" for none
 	before      func(ctx context.Context) error // before the first turn; may be nil
 	prepare     func() error                    // before each turn
-	teardown    func() error                    // at the end; may be nil
+	teardown    func() error                    // at the end, whatever that is; may be nil
 	limit       float64                         // of our time, in rival's times; 0 for no limit
 	overhead    time.Duration                   // of our time over rival's; 0 for no limit
 	peakMiB     float64                         // of our memory; 0 for no limit
@@ -41,8 +43,16 @@ type result struct {
 }
 
 // run gives both sides their turns, ours first in each.
-func (c contest) run(ctx context.Context, turns int) (result, error) {
-	r := result{contest: c}
+func (c contest) run(ctx context.Context, turns int) (r result, err error) {
+	r.contest = c
+	if c.image != "" {
+		if _, err := readImage(c.image); err != nil {
+			return r, fmt.Errorf("find image (test/debian/mkbench makes it): %w", err)
+		}
+	}
+	if c.teardown != nil {
+		defer func() { err = errors.Join(err, c.teardown()) }()
+	}
 	if c.before != nil {
 		if err := c.before(ctx); err != nil {
 			return r, err
@@ -61,9 +71,6 @@ func (c contest) run(ctx context.Context, turns int) (result, error) {
 			return r, err
 		}
 		r.us, r.them = append(r.us, us), append(r.them, them)
-	}
-	if c.teardown != nil {
-		return r, c.teardown()
 	}
 	return r, nil
 }

@@ -71,3 +71,27 @@ func TestFailingCommandIsTold(t *testing.T) {
 		t.Errorf("without an image: %v", err)
 	}
 }
+
+// TestContestsNeedTheirOwnImages has the images of the larger contests be
+// missing: those without them are held all the same, the others say what makes
+// the image.
+func TestContestsNeedTheirOwnImages(t *testing.T) {
+	s := setup{banger: "true", images: t.TempDir(), dir: t.TempDir(), turns: 1, only: "help"}
+	var out bytes.Buffer
+	if err := s.hold(t.Context(), s.contests(), &out); err != nil || !strings.HasPrefix(out.String(), "help: ") {
+		t.Errorf("hold help: error %v, printed %q", err, &out)
+	}
+	s.only = "small: warm build"
+	if err := s.hold(t.Context(), s.contests(), &out); err == nil || !strings.Contains(err.Error(), "test/debian/mkbench") {
+		t.Errorf("hold %s without its image: error %v", s.only, err)
+	}
+}
+
+// TestContestIsPutAway has a contest fail.
+func TestContestIsPutAway(t *testing.T) {
+	away := false
+	c := contest{ours: side{"ours", []string{"false"}}, prepare: nothing, teardown: func() error { away = true; return nil }}
+	if _, err := c.run(t.Context(), 1); err == nil || !away {
+		t.Errorf("error %v, put away: %v", err, away)
+	}
+}

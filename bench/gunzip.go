@@ -8,8 +8,13 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
-// gunzip decompresses a file to nowhere.
-func gunzip(path string) error {
+// gunzip decompresses the largest layer of an image to nowhere.
+func gunzip(layout string) error {
+	im, err := readImage(layout)
+	if err != nil {
+		return fmt.Errorf("decompress: %w", err)
+	}
+	path := im.largest()
 	f, err := os.Open(path)
 	if err != nil {
 		return fmt.Errorf("decompress: %w", err)

@@ -5,31 +5,28 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 )
 
 // xfsSize is the size of the filesystem: a sparse file.
 const xfsSize = 8 << 30
 
-// mountXFS makes an XFS with reflink below dir and returns where it is mounted.
-func mountXFS(ctx context.Context, dir string) (mount string, unmount func() error, err error) {
-	file, mount := filepath.Join(dir, "xfs"), filepath.Join(dir, "mnt")
+// mountXFS makes an XFS with reflink in the file dir.img and mounts it on the
+// new directory dir.
+func mountXFS(ctx context.Context, dir string) error {
+	file := dir + ".img"
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
-		return "", nil, err
+		return err
 	}
 	if err := os.Truncate(file, xfsSize); err != nil {
-		return "", nil, err
+		return err
 	}
-	if err := os.Mkdir(mount, 0o700); err != nil {
-		return "", nil, err
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return err
 	}
 	if err := command(ctx, "mkfs.xfs", "-q", "-m", "reflink=1", file); err != nil {
-		return "", nil, err
+		return err
 	}
-	if err := command(ctx, "mount", "-o", "loop", file, mount); err != nil {
-		return "", nil, err
-	}
-	return mount, func() error { return command(context.WithoutCancel(ctx), "umount", mount) }, nil
+	return command(ctx, "mount", "-o", "loop", file, dir)
 }
 
 // command runs a command that is not measured.
