@@ -16,6 +16,8 @@ import (
 	"testing"
 
 	"github.com/opencontainers/go-digest"
+
+	"banger/internal/need"
 )
 
 // helpers are the programs that a re-executed test binary can be; TestMain
@@ -41,6 +43,7 @@ const (
 func TestMain(m *testing.M) {
 	name := os.Getenv(helperEnv)
 	if name == "" {
+		need.PrivateMounts()
 		os.Exit(m.Run())
 	}
 	if err := helpers[name](os.Getenv(dirEnv)); err != nil {

@@ -17,6 +17,7 @@ import (
 
 	"banger/cas"
 	"banger/core/host"
+	"banger/internal/need"
 	"banger/internal/ocitest"
 	tt "banger/internal/tartest"
 	"banger/sdk"
@@ -31,6 +32,7 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 2 && os.Args[1] == "fake-keeper" {
 		host.Keep(os.Args[2:])
 	}
+	need.PrivateMounts()
 	os.Exit(m.Run())
 }
 

@@ -26,6 +26,7 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	need.PrivateMounts()
 	code := m.Run()
 	bangertest.Cleanup()
 	os.Exit(code)

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"banger/internal/need"
 	"banger/sdk"
 )
 
@@ -21,6 +22,7 @@ func TestMain(m *testing.M) {
 	mode := os.Getenv(fakeVar)
 	switch {
 	case mode == "":
+		need.PrivateMounts()
 		os.Exit(m.Run())
 	case mode == "host":
 		hostProcess()

@@ -7,3 +7,6 @@ func UserNamespaces(t testing.TB) {
 	t.Helper()
 	missing(t, "needs user namespaces, which only Linux has")
 }
+
+// PrivateMounts does something on Linux only.
+func PrivateMounts() {}

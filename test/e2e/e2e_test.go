@@ -17,6 +17,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	need.PrivateMounts()
 	code := m.Run()
 	bangertest.Cleanup()
 	os.Exit(code)
