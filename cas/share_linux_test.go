@@ -4,12 +4,10 @@ import (
 	"bytes"
 	"crypto/rand"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 
 	"github.com/opencontainers/go-digest"
-	"golang.org/x/sys/unix"
 
 	"banger/internal/need"
 )
@@ -17,17 +15,15 @@ import (
 // TestCopyOutShares copies out on a filesystem that can share blocks: the
 // copy has the image's bytes and takes no room of its own.
 func TestCopyOutShares(t *testing.T) {
-	need.Root(t)
-	need.Tool(t, "mkfs.xfs", "xfsprogs")
-	dir := mountXFS(t)
+	dir := need.XFS(t)
 	s := openTest(t, filepath.Join(dir, "store"))
 	noise := make([]byte, 16<<20)
 	_, _ = rand.Read(noise) // it never fails
 	a := putImage(t, s, string(noise))
-	before := freeBytes(t, dir)
+	before := need.FreeBytes(t, dir)
 	dst := filepath.Join(dir, "out")
 	must(t, s.CopyOut(t.Context(), a, dst, CopyOptions{Fsync: true}))
-	if took := before - freeBytes(t, dir); took > 1<<20 {
+	if took := before - need.FreeBytes(t, dir); took > 1<<20 {
 		t.Errorf("the copy took %d bytes", took)
 	}
 	if is, err := os.ReadFile(dst); err != nil || !bytes.Equal(is, noise) {
@@ -43,9 +39,7 @@ func TestCopyOutShares(t *testing.T) {
 // is at the boundaries of blocks takes no room of its own, and all of it is
 // right. Neither file changes with the other.
 func TestCopyOutSharesBodies(t *testing.T) {
-	need.Root(t)
-	need.Tool(t, "mkfs.xfs", "xfsprogs")
-	dir := mountXFS(t)
+	dir := need.XFS(t)
 	s := openTest(t, filepath.Join(dir, "store"))
 	pack := make([]byte, 40<<20)
 	_, _ = rand.Read(pack) // it never fails
@@ -74,10 +68,10 @@ func TestCopyOutSharesBodies(t *testing.T) {
 	for _, x := range b.List {
 		copy(want[x.Offset:][:x.Length], pack[x.PackOffset:])
 	}
-	before := freeBytes(t, dir)
+	before := need.FreeBytes(t, dir)
 	dst := filepath.Join(dir, "out")
 	must(t, s.CopyOut(t.Context(), a, dst, CopyOptions{Fsync: true}))
-	if took := before - freeBytes(t, dir); took > 1<<20 {
+	if took := before - need.FreeBytes(t, dir); took > 1<<20 {
 		t.Errorf("the copy took %d bytes", took)
 	}
 	if is, err := os.ReadFile(dst); err != nil || !bytes.Equal(is, want) {
@@ -87,26 +81,4 @@ func TestCopyOutSharesBodies(t *testing.T) {
 	if got := copied(t, s, a); !bytes.Equal(got, want) {
 		t.Error("the image changed with its copy")
 	}
-}
-
-// mountXFS mounts a new filesystem until the test ends.
-func mountXFS(t *testing.T) string {
-	t.Helper()
-	dir, image := t.TempDir(), filepath.Join(t.TempDir(), "xfs")
-	must(t, os.WriteFile(image, nil, 0o600))
-	must(t, os.Truncate(image, 512<<20))
-	for _, args := range [][]string{{"mkfs.xfs", "-q", image}, {"mount", "-o", "loop", image, dir}} {
-		if out, err := exec.CommandContext(t.Context(), args[0], args[1:]...).CombinedOutput(); err != nil {
-			t.Fatalf("%q: %v\n%s", args, err, out)
-		}
-	}
-	t.Cleanup(func() { must(t, unix.Unmount(dir, unix.MNT_DETACH)) })
-	return dir
-}
-
-func freeBytes(t *testing.T, dir string) int64 {
-	t.Helper()
-	var st unix.Statfs_t
-	must(t, unix.Statfs(dir, &st))
-	return int64(st.Bavail) * st.Bsize
 }

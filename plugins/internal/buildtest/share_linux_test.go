@@ -5,8 +5,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"banger/internal/fstree"
 	"banger/internal/need"
 	"banger/internal/treetest"
@@ -16,20 +14,7 @@ import (
 // TestShares builds on a filesystem that can share blocks: large bodies take
 // no room besides their pack, and all bytes are right.
 func TestShares(t *testing.T) {
-	need.Root(t)
-	need.Tool(t, "mkfs.xfs", "xfsprogs")
-	image := filepath.Join(t.TempDir(), "xfs")
-	dir := t.TempDir()
-	if err := os.WriteFile(image, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Truncate(image, 1<<30); err != nil {
-		t.Fatal(err)
-	}
-	command(t, "mkfs.xfs", "-q", image)
-	command(t, "mount", "-o", "loop", image, dir)
-	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
-
+	dir := need.XFS(t)
 	b := treetest.New(dir)
 	noise := random(40 << 20)
 	b.File("aligned", noise[:32<<20])
@@ -39,9 +24,9 @@ func TestShares(t *testing.T) {
 	b.Sparse(tree.Entry{Path: "odd", Mode: 0o644}, 80<<20, treetest.Piece{Offset: 5, Data: noise[:100<<10]})
 	want, packs := b.Tree()
 	for _, name := range native {
-		before := freeBytes(t, dir)
+		before := need.FreeBytes(t, dir)
 		got := build(t, job{builder: name, dir: mkdir(t, dir, name), tree: want, packs: packs})
-		if took := before - freeBytes(t, dir); took > 8<<20 {
+		if took := before - need.FreeBytes(t, dir); took > 8<<20 {
 			t.Errorf("%s: the image took %d bytes", name, took)
 		}
 		sameAsTree(t, got.image, want, fstree.Options{Skip: []string{"lost+found"}})
@@ -59,21 +44,4 @@ func mkdir(t *testing.T, parent, name string) string {
 		t.Fatal(err)
 	}
 	return dir
-}
-
-func freeBytes(t *testing.T, dir string) int64 {
-	t.Helper()
-	fd, err := unix.Open(dir, unix.O_RDONLY, 0)
-	if err == nil {
-		err = unix.Syncfs(fd) // delayed allocation counts, too
-		_ = unix.Close(fd)
-	}
-	var st unix.Statfs_t
-	if err == nil {
-		err = unix.Statfs(dir, &st)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return int64(st.Bavail) * st.Bsize
 }
