@@ -7,36 +7,23 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"banger/internal/sparse"
 	"banger/sdk/tree"
 )
 
 const (
-	// kernelBody is from how many bytes on the kernel copies a file: those
-	// start on a block boundary in their pack, so that it can share blocks.
-	kernelBody = 64 << 10
+	// sharedBody is from how many bytes on a file starts on a block boundary in
+	// its pack, so that it can share blocks.
+	sharedBody = 64 << 10
+	blockSize  = 4 << 10
 
-	// kernelChunk is how much it copies between two looks at the context.
-	kernelChunk = 16 << 20
+	bufSize = 64 * blockSize // of what is read at a time
 )
 
 // content writes e's extents to fd, leaves holes between them, and holds what
-// the packs have against the SHA-256 in e: a copy by the kernel is followed by
-// a second look at the pack, which is in the page cache by then.
+// the packs have against the SHA-256 in e.
 func (w *worker) content(ctx context.Context, e *tree.Entry, fd int) error {
-	copied := false
-	var err error
-	if e.DataSize() >= kernelBody {
-		if copied, err = w.kernelCopy(ctx, e, fd); err != nil {
-			return err
-		}
-	}
-	if copied {
-		err = w.body.Read(ctx, e, sparse.Discard{})
-	} else {
-		err = w.body.Read(ctx, e, fileSink{fd, w.meter})
-	}
-	if err != nil {
+	sink := fileSink{fd: fd, meter: w.meter, shared: w.share(e, fd)}
+	if err := w.body.Read(ctx, e, sink); err != nil {
 		return err
 	}
 	if n := len(e.Extents); e.Size > 0 && (n == 0 || e.Extents[n-1].Offset+e.Extents[n-1].Length < e.Size) {
@@ -45,72 +32,53 @@ func (w *worker) content(ctx context.Context, e *tree.Entry, fd int) error {
 	return nil
 }
 
-// kernelCopy has the kernel copy e's extents with copy_file_range(2), which
-// shares blocks where it can. It returns false where that does not work
-// between the two files, which shows at the first call.
-func (w *worker) kernelCopy(ctx context.Context, e *tree.Entry, fd int) (bool, error) {
-	if w.noKernelCopy.Load() {
-		return false, nil
+// share makes the whole blocks of a large file the packs', where the
+// filesystem can do that, and says whether it did.
+func (w *worker) share(e *tree.Entry, fd int) bool {
+	if e.DataSize() < sharedBody || w.noShare.Load() {
+		return false
+	}
+	for _, x := range e.Extents {
+		if x.Offset%blockSize != 0 || x.PackOffset%blockSize != 0 {
+			return false
+		}
 	}
 	for i := range e.Extents {
-		x := &e.Extents[i]
-		pack, err := w.packs.Pack(x.Layer)
-		if err != nil {
-			return false, fmt.Errorf("open pack of %s: %w", w.tree.Layers[x.Layer], err)
-		}
-		err = w.copyExtent(ctx, int(pack.Fd()), fd, x)
-		if i == 0 && unsupported(err) {
-			w.noKernelCopy.Store(true)
-			return false, nil
-		}
-		if err != nil {
-			return false, err
+		if w.shareExtent(&e.Extents[i], fd) != nil {
+			w.noShare.Store(true)
+			return false
 		}
 	}
-	return true, nil
+	return true
 }
 
-func (w *worker) copyExtent(ctx context.Context, from, to int, x *tree.Extent) error {
-	src, dst := x.PackOffset, x.Offset
-	for left := x.Length; left > 0; {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		n, err := unix.CopyFileRange(from, &src, to, &dst, int(min(left, kernelChunk)), 0)
-		if errors.Is(err, unix.EINTR) {
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("copy_file_range: %w", err)
-		}
-		if n == 0 {
-			return fmt.Errorf("%w: the pack of %s is too short", ErrContent, w.tree.Layers[x.Layer])
-		}
-		left -= int64(n)
-		w.meter.add(int64(n))
+// shareExtent is ioctl_ficlonerange(2).
+func (w *worker) shareExtent(x *tree.Extent, fd int) error {
+	pack, err := w.packs.Pack(x.Layer)
+	if err != nil || x.Length < blockSize { // 0 would be all that follows
+		return err
 	}
-	return nil
-}
-
-// unsupported tells the errors by which copy_file_range(2) says that it, or a
-// sandbox, will never do this: other filesystems, old kernels, seccomp.
-func unsupported(err error) bool {
-	for _, e := range []error{unix.EXDEV, unix.EINVAL, unix.ENOSYS, unix.EOPNOTSUPP, unix.EPERM} {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return false
+	return unix.IoctlFileCloneRange(fd, &unix.FileCloneRange{
+		Src_fd: int64(pack.Fd()), Src_offset: uint64(x.PackOffset),
+		Src_length: uint64(x.Length &^ (blockSize - 1)), Dest_offset: uint64(x.Offset),
+	})
 }
 
 // fileSink writes a file's data at its offsets.
 type fileSink struct {
-	fd    int
-	meter *meter
+	fd     int
+	meter  *meter
+	shared bool // whole blocks are there already
 }
 
+// Data gets less than a block at the end of an extent alone: what it gets at a
+// time are whole blocks else.
 func (s fileSink) Data(offset int64, p []byte) error {
 	s.meter.add(int64(len(p)))
+	if s.shared {
+		whole := len(p) &^ (blockSize - 1)
+		p, offset = p[whole:], offset+int64(whole)
+	}
 	for len(p) > 0 {
 		n, err := unix.Pwrite(s.fd, p, offset)
 		if errors.Is(err, unix.EINTR) {

@@ -47,8 +47,8 @@ func Available() error { return nil }
 // same for every user and umask, and none of it is a loss.
 //
 // The SHA-256 of every file is checked, with an error that wraps
-// [ErrContent]. Files of 64 KiB and more are the kernel's to copy, which
-// shares their blocks where the filesystem can.
+// [ErrContent]. Files of 64 KiB and more share blocks with the packs where the
+// filesystem can.
 //
 // progress, if not nil, is told the bytes of content staged so far and in
 // all; it is never called by two goroutines at once.
@@ -88,7 +88,7 @@ type stager struct {
 	privileged bool
 	meter      *meter
 
-	noKernelCopy atomic.Bool // copy_file_range does not work from packs to here
+	noShare atomic.Bool // packs and files here cannot share blocks
 
 	mu     sync.Mutex
 	losses []sdk.Loss
@@ -106,7 +106,7 @@ func (s *stager) worker() *worker {
 	return &worker{
 		stager: s,
 		at:     cursor{root: s.root},
-		body:   sparse.Reader{Tree: s.tree, Packs: s.packs, Buf: make([]byte, 256<<10)},
+		body:   sparse.Reader{Tree: s.tree, Packs: s.packs, Buf: make([]byte, bufSize)},
 	}
 }
 

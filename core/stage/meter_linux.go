@@ -32,7 +32,7 @@ func (m *meter) add(n int64) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.done = min(m.done+n, m.total) // a copy may be begun anew
+	m.done += n
 	if m.done-m.shown >= meterStep || m.done == m.total {
 		m.shown = m.done
 		m.report(m.done, m.total)
