@@ -9,9 +9,11 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// Listed is a root with the allocated bytes of what it holds.
+// Listed is a root with what it holds, and the allocated bytes of that.
 type Listed struct {
 	Root
+	// Holds are the objects, there or not, each once.
+	Holds []Object
 	// Bytes are all that it holds, Own those that nothing else holds.
 	Bytes, Own int64
 }
@@ -29,8 +31,8 @@ func (s *Store) List(ctx context.Context, refs References) ([]Listed, error) {
 		if r.Action != nil && r.Action.Preimage == nil {
 			continue // damaged
 		}
-		l := Listed{Root: r.Root}
-		for _, o := range distinct(r.holds) {
+		l := Listed{Root: r.Root, Holds: distinct(r.holds)}
+		for _, o := range l.Holds {
 			l.Bytes += st.objects[o].bytes
 			if holders[o] == 1 {
 				l.Own += st.objects[o].bytes

@@ -3,7 +3,6 @@ package cas
 import (
 	"errors"
 	"fmt"
-	"iter"
 	"os"
 	"time"
 
@@ -101,41 +100,5 @@ func peekError(err error) error {
 		return &unusableError{err}
 	default:
 		return err
-	}
-}
-
-// EachAction calls do with each sound action, in no order, until it returns an
-// error. Whether what an action names is there is not looked at.
-func (s *Store) EachAction(do func(Action, Use) error) error {
-	return s.eachObject(kindAction, func(key digest.Digest) error {
-		path, err := s.object(kindAction, key)
-		if err != nil {
-			return err
-		}
-		info, err := os.Lstat(path)
-		if err != nil {
-			return nil //nolint:nilerr // it has just gone
-		}
-		a, err := readAction(path, key)
-		if err != nil {
-			return nil //nolint:nilerr // no sound one
-		}
-		return do(a, Use{info.ModTime()})
-	})
-}
-
-// Tags walks the names in index.json with what they lead to. A damaged one has
-// none.
-func (s *Store) Tags() iter.Seq2[string, Descriptor] {
-	return func(yield func(string, Descriptor) bool) {
-		x, err := s.readIndex()
-		if err != nil {
-			return
-		}
-		for _, e := range x.manifests {
-			if name := e.annotations[annotationRefName]; name != "" && !yield(name, e.desc) {
-				return
-			}
-		}
 	}
 }

@@ -63,7 +63,7 @@ func (e *Engine) Explain(ctx context.Context, o BuildOptions) (*Explanation, err
 		return nil, err
 	}
 	x.Key, x.Preimage = q.key, q.preimage
-	if err := e.find(x); err != nil {
+	if err := e.find(ctx, x); err != nil {
 		return nil, err
 	}
 	if o.NoCache && x.Hit {
@@ -88,7 +88,7 @@ func (e *Engine) resolve(ctx context.Context, im Image, x *Explanation) error {
 		return err
 	}
 	x.Ref, x.Offline = ref.String(), true
-	if x.Manifest = e.lastKnown(x.Ref, im.Platform); x.Manifest == "" {
+	if x.Manifest = e.lastKnown(ctx, x.Ref, im.Platform); x.Manifest == "" {
 		return err
 	}
 	e.Events.Log(sdk.LogWarn, err.Error()+": going by what the store knows under that name")
@@ -97,20 +97,21 @@ func (e *Engine) resolve(ctx context.Context, im Image, x *Explanation) error {
 
 // lastKnown returns the manifest that a name last led to, as far as the store
 // knows: what was pulled under it, or else built of it last.
-func (e *Engine) lastKnown(name, platform string) digest.Digest {
+func (e *Engine) lastKnown(ctx context.Context, name, platform string) digest.Digest {
 	if desc, err := e.Store.Tagged(refName(name)); err == nil && isFor(desc, platform) {
 		return desc.Digest
 	}
-	var last time.Time
-	var found digest.Digest
-	_ = e.Store.EachAction(func(a cas.Action, _ cas.Use) error {
-		ans, p, ok := buildOf(a)
-		if ok && platform == "" && ans.Ref == name && a.Created.After(last) {
-			last, found = a.Created, p.Manifest
+	if platform != "" {
+		return ""
+	}
+	var last Cached
+	list, _ := ListCached(ctx, e.Store) // a store that cannot be read knows nothing
+	for _, c := range list {
+		if c.Ref == name && c.Created.After(last.Created) { // which no pulled image is
+			last = c
 		}
-		return nil
-	})
-	return found
+	}
+	return last.Manifest
 }
 
 // isFor says whether a manifest is for the platform; "" is any.
@@ -123,16 +124,8 @@ func isFor(desc cas.Descriptor, platform string) bool {
 	return err == nil && json.Unmarshal(desc.Platform, &has) == nil && want.Matches(source.Platform(has))
 }
 
-// buildOf reads an action that is a build.
-func buildOf(a cas.Action) (buildAnswer, buildPreimage, bool) {
-	var ans buildAnswer
-	var p buildPreimage
-	ok := json.Unmarshal(a.Preimage, &p) == nil && p.Kind == "build" && json.Unmarshal(a.Result, &ans) == nil
-	return ans, p, ok
-}
-
 // find finds the answer to x, or the one nearest to it.
-func (e *Engine) find(x *Explanation) error {
+func (e *Engine) find(ctx context.Context, x *Explanation) error {
 	a, use, err := e.Store.PeekAction(x.Key)
 	if err == nil {
 		x.Artifact, err = e.Store.PeekArtifact(a.Artifact)
@@ -153,32 +146,30 @@ func (e *Engine) find(x *Explanation) error {
 	default:
 		return fmt.Errorf("explain: %w", err)
 	}
-	return e.nearest(x)
+	return e.nearest(ctx, x)
 }
 
 // nearest finds the build with the fewest inputs that differ; among those one
 // of the same manifest, and the one that was used last.
-func (e *Engine) nearest(x *Explanation) error {
-	var best *Nearest
-	bestSame := false
-	err := e.Store.EachAction(func(a cas.Action, use cas.Use) error {
-		ans, p, ok := buildOf(a)
-		if !ok || a.Key == x.Key {
-			return nil
-		}
-		diffs, err := differences(asked{a.Preimage, ans.Ref, ans.Builder.Name}, asked{x.Preimage, x.Ref, x.Builder.Name})
-		if err != nil {
-			return nil //nolint:nilerr // another program's build
-		}
-		n, same := &Nearest{Key: a.Key, Ref: ans.Ref, LastUse: use.Last, Differences: diffs}, p.Manifest == x.Manifest
-		if best == nil || n.nearer(same, best, bestSame) {
-			best, bestSame = n, same
-		}
-		return nil
-	})
-	x.Nearest = best
+func (e *Engine) nearest(ctx context.Context, x *Explanation) error {
+	roots, err := e.Store.List(ctx, References{})
 	if err != nil {
 		return fmt.Errorf("look for the nearest build: %w", err)
+	}
+	bestSame := false
+	for _, r := range roots {
+		c, ok := cachedOf(r.Root)
+		if !ok || c.Action == "" || c.Action == x.Key {
+			continue
+		}
+		diffs, err := differences(asked{r.Action.Preimage, c.Ref, c.Builder.Name}, asked{x.Preimage, x.Ref, x.Builder.Name})
+		if err != nil {
+			continue // another program's build
+		}
+		n, same := &Nearest{Key: c.Action, Ref: c.Ref, LastUse: c.LastUse, Differences: diffs}, c.Manifest == x.Manifest
+		if x.Nearest == nil || n.nearer(same, x.Nearest, bestSame) {
+			x.Nearest, bestSame = n, same
+		}
 	}
 	return nil
 }

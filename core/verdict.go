@@ -15,7 +15,7 @@ type Verdict struct {
 // Explain does, in what the nearest build differs.
 func (e *Engine) verdict(ctx context.Context, src *opened, p *Plan, q *question) (Verdict, *answered, error) {
 	x := &Explanation{Ref: p.Ref, Manifest: p.Manifest, Builder: RefOf(p.Builder), Key: q.key, Preimage: q.preimage}
-	if err := e.find(x); err != nil {
+	if err := e.find(ctx, x); err != nil {
 		return Verdict{}, nil, err
 	}
 	v := Verdict{Hit: x.Hit, Reason: x.Why}

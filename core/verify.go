@@ -45,9 +45,12 @@ func (e *Engine) Verify(ctx context.Context, repair bool) (*Verified, error) {
 	}
 	out := &Verified{Objects: v.Objects, Bytes: v.Bytes}
 	if len(v.Problems) > 0 { // before anything that names them is dropped
-		owners := e.owners()
+		owners, err := e.owners(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("verify store: %w", err)
+		}
 		for _, p := range v.Problems {
-			out.Findings = append(out.Findings, Finding{Images: owners.of(p.Kind, p.Digest)})
+			out.Findings = append(out.Findings, Finding{Images: owners.of(p)})
 		}
 	}
 	if repair {
