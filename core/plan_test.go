@@ -3,7 +3,6 @@ package core
 import (
 	"errors"
 	"io"
-	"io/fs"
 	"log"
 	"net/http"
 	"net/http/httptest"
@@ -20,6 +19,7 @@ import (
 
 	"banger/cas"
 	"banger/core/host"
+	"banger/internal/dirtest"
 )
 
 // noLayers is a transport that carries nothing but manifests and configs.
@@ -79,13 +79,13 @@ func TestPlanTouchesNothing(t *testing.T) {
 
 	plan := func() *Plan {
 		t.Helper()
-		before := snapshot(t, e.Store.Dir())
+		before := dirtest.Snapshot(t, e.Store.Dir())
 		p, err := viewer.Plan(t.Context(), o)
 		must(t, err)
 		for _, l := range p.Layers {
 			transport.layers[l.Digest.String()] = true
 		}
-		if diff := cmp.Diff(before, snapshot(t, e.Store.Dir())); diff != "" {
+		if diff := cmp.Diff(before, dirtest.Snapshot(t, e.Store.Dir())); diff != "" {
 			t.Errorf("the store changed: %s", diff)
 		}
 		return p
@@ -159,23 +159,6 @@ func TestHitFromReadOnlyStore(t *testing.T) {
 	if !r.Cached || r.Path != o.Output {
 		t.Errorf("result %+v", r)
 	}
-}
-
-// snapshot lists what is below dir, with sizes and times.
-func snapshot(t *testing.T, dir string) []string {
-	t.Helper()
-	var list []string
-	must(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		info, err := d.Info()
-		if err == nil {
-			list = append(list, path+" "+fs.FormatFileInfo(info)+" "+info.ModTime().String())
-		}
-		return err
-	}))
-	return list
 }
 
 func must(t *testing.T, err error) {

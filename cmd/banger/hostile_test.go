@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"banger/internal/bangertest"
+	"banger/internal/dirtest"
 	"banger/internal/need"
 )
 
@@ -44,24 +44,6 @@ func wantCode(t *testing.T, what string, want, code int, stderr string, texts ..
 			t.Errorf("%s: no %q in\n%s", what, text, stderr)
 		}
 	}
-}
-
-// snapshot is every name below dir with what must not change of it.
-func snapshot(t *testing.T, dir string) []string {
-	t.Helper()
-	var all []string
-	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		info, err := e.Info()
-		all = append(all, fmt.Sprint(path, info.Mode(), info.Size(), info.ModTime()))
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return all
 }
 
 // TestReadOnlyStore builds from a store on a read-only mount and from one whose
@@ -103,7 +85,7 @@ func TestReadOnlyStore(t *testing.T) {
 			code, stderr := tc.banger(t, "pull", "--store", store, "oci:"+good)
 			wantCode(t, "first pull", exitOK, code, stderr)
 			tc.lock(t, store)
-			before := snapshot(t, store)
+			before := dirtest.Snapshot(t, store)
 			for _, builder := range []string{"e2fs", "debugfs", "ext4"} {
 				again := out + "-again-" + builder
 				code, stderr := tc.banger(t, "build", "--store", store, "--builder", builder, "oci:"+good, "-o", again)
@@ -120,7 +102,7 @@ func TestReadOnlyStore(t *testing.T) {
 				code, stderr := tc.banger(t, append(args, "--store", store, "oci:"+good)...)
 				wantCode(t, args[0]+" of what is there", exitOK, code, stderr)
 			}
-			if diff := cmp.Diff(before, snapshot(t, store)); diff != "" {
+			if diff := cmp.Diff(before, dirtest.Snapshot(t, store)); diff != "" {
 				t.Errorf("the store changed: %s", diff)
 			}
 		})

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"banger/internal/bangertest"
+	"banger/internal/dirtest"
 	"banger/internal/need"
 )
 
@@ -43,10 +42,10 @@ func TestPlanLeavesNoTrace(t *testing.T) {
 			var action string
 			plan := func(when string) {
 				t.Helper()
-				before := trace(t, dir)
+				before := dirtest.Snapshot(t, dir)
 				var planned struct{ Action string }
 				unmarshal(t, banger("plan", "--builder", name, image), &planned)
-				if diff := cmp.Diff(before, trace(t, dir)); diff != "" {
+				if diff := cmp.Diff(before, dirtest.Snapshot(t, dir)); diff != "" {
 					t.Errorf("%s, %s: -before +after the plan:\n%s", name, when, diff)
 				}
 				if action != "" && action != planned.Action {
@@ -69,21 +68,4 @@ func TestPlanLeavesNoTrace(t *testing.T) {
 			plan("after the build")
 		}
 	}
-}
-
-// trace lists what is below dir, with sizes and times.
-func trace(t *testing.T, dir string) []string {
-	t.Helper()
-	var list []string
-	must(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		info, err := d.Info()
-		if err == nil {
-			list = append(list, fmt.Sprintf("%s %s %d %s", path, info.Mode(), info.Size(), info.ModTime()))
-		}
-		return err
-	}))
-	return list
 }
