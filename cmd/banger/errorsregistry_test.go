@@ -16,7 +16,7 @@ var registryFailures = []failure{
 	{"no format", "FAULT=not-acceptable pull REGISTRY/app:latest", exitOther, `REGISTRY has manifest latest in no format that can be used: 406 Not Acceptable`, ""},
 	{"limits the rate", "FAULT=rate-limit pull REGISTRY/app:latest", exitNetwork, `rate limit reached: REGISTRY says 429 Too Many Requests; TOOMANYREQUESTS: You have reached your pull rate limit.`, `try again in 1h0m0s, or for a larger quota run: docker login REGISTRY`},
 	{"limits the rate of its user", "FAULT=rate-limit BANGER_AUTHFILE=other.json pull REGISTRY/app:latest", exitNetwork, `rate limit reached`, `^try again in 1h0m0s\n$`},
-	{"unavailable", "FAULT=unavailable pull REGISTRY/app:latest", exitNetwork, `network failure: REGISTRY says 503 Service Unavailable`, ""},
+	{"unavailable", "FAULT=unavailable pull REGISTRY/app:latest", exitNetwork, `network failure: REGISTRY says 503 Service Unavailable; UNAVAILABLE: down for maintenance`, ""},
 	{"broken", "FAULT=broken pull REGISTRY/app:latest", exitNetwork, `network failure: REGISTRY says 500 Internal Server Error`, ""},
 	{"hangs up", "FAULT=hang-up pull REGISTRY/app:latest", exitNetwork, `network failure: .*EOF`, ""},
 	{"nobody there", "build 127.0.0.1:1/x:1", exitNetwork, `network failure: .*127.0.0.1:1.*connection refused`, ""},

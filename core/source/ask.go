@@ -16,9 +16,12 @@ import (
 // that answer on goes by the digest: a tag may move at any time.
 func (c *client) tagged(ctx context.Context, tag string, res *resolver) (document, error) {
 	if res.o.Cached != nil {
-		desc, err := c.peek(ctx, tag)
+		desc, failing, err := c.peek(ctx, tag)
 		if err != nil {
 			return document{}, err
+		}
+		if failing {
+			ctx = once(ctx)
 		}
 		if desc.Digest != (v1.Hash{}) {
 			raw, err := res.verified(ctx, desc, maxManifest, c.manifest)
@@ -41,16 +44,20 @@ func (c *client) tagged(ctx context.Context, tag string, res *resolver) (documen
 }
 
 // peek asks what a tag means. The descriptor has no digest when the answer
-// does not help: the fetch says why.
-func (c *client) peek(ctx context.Context, tag string) (v1.Descriptor, error) {
-	resp, err := c.do(ctx, askManifest(http.MethodHead, tag), http.StatusOK)
+// does not help: the fetch says why, for an answer to HEAD has no words. failing
+// says that the answer stayed the same however often it was asked for.
+func (c *client) peek(ctx context.Context, tag string) (_ v1.Descriptor, failing bool, _ error) {
+	resp, err := c.do(ctx, askManifest(http.MethodHead, tag))
 	switch {
+	case err == nil && resp.StatusCode == http.StatusOK:
+		return said(resp), false, resp.Body.Close()
 	case err == nil:
-		return said(resp), resp.Body.Close()
+		_, failing = retryable(resp, nil)
+		return v1.Descriptor{}, failing, resp.Body.Close()
 	case errors.Is(err, ErrNetwork) && !errors.Is(err, ErrRateLimit), ctx.Err() != nil:
-		return v1.Descriptor{}, err
+		return v1.Descriptor{}, false, err
 	}
-	return v1.Descriptor{}, nil
+	return v1.Descriptor{}, false, nil
 }
 
 // said returns what the headers of an answer say of a manifest, as far as it

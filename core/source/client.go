@@ -81,8 +81,8 @@ type asking struct {
 	wait time.Duration // that the answer asks for before another try
 }
 
-// do makes a request and returns a response of one of the statuses wanted.
-// Its body fails when it stalls; the caller closes it.
+// do makes a request and returns a response of one of the statuses wanted, of
+// any if none is named. Its body fails when it stalls; the caller closes it.
 func (c *client) do(ctx context.Context, a asking, wanted ...int) (*http.Response, error) {
 	h, err := c.connect(ctx)
 	if err != nil {
@@ -102,7 +102,7 @@ func (c *client) do(ctx context.Context, a asking, wanted ...int) (*http.Respons
 		return nil, c.classify(ctx, err, a)
 	}
 	resp.Body = watch(resp.Body, cancel, c.policy.stall)
-	if slices.Contains(wanted, resp.StatusCode) {
+	if len(wanted) == 0 || slices.Contains(wanted, resp.StatusCode) {
 		return resp, nil
 	}
 	defer resp.Body.Close()

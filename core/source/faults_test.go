@@ -10,6 +10,7 @@ import (
 
 	"banger/core/source"
 	"banger/internal/hint"
+	"banger/internal/registrytest"
 )
 
 // Every fault that passes is got over: each request for a manifest, a config
@@ -133,5 +134,23 @@ func TestRetryAfter(t *testing.T) {
 		if n := asked.Load(); n != 2 { // HEAD, and GET for the words
 			t.Errorf("asked %d times", n)
 		}
+	}
+}
+
+// A registry that is down says why: HEAD, the first request, has no answer
+// with words, and so there is one more, which is not patient again.
+func TestDownInItsOwnWords(t *testing.T) {
+	s := startRegistry(t)
+	var asked []string
+	s.intercept(func(w http.ResponseWriter, r *http.Request) bool {
+		if !strings.Contains(r.URL.Path, "/manifests/") {
+			return false
+		}
+		asked = append(asked, r.Method)
+		return registrytest.Faults["unavailable"](w, r, nil, 0)
+	})
+	_ = wantError(t, s.ref("one"), uncached(), source.ErrNetwork, "503 Service Unavailable; UNAVAILABLE: down for maintenance")
+	if got := strings.Join(asked, " "); got != "HEAD HEAD HEAD HEAD GET" {
+		t.Errorf("asked %s", got)
 	}
 }

@@ -57,6 +57,11 @@ func (p retryPolicy) wait(ctx context.Context, n int, asked time.Duration) error
 	}
 }
 
+type onceKey struct{}
+
+// once returns a context whose requests are made a single time each.
+func once(ctx context.Context) context.Context { return context.WithValue(ctx, onceKey{}, true) }
+
 // retrying is a RoundTripper that repeats requests which failed for reasons
 // that may pass. It takes only requests without a body.
 type retrying struct {
@@ -68,7 +73,7 @@ func (t *retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 	for n := 1; ; n++ {
 		resp, err := t.next.RoundTrip(req)
 		asked, again := retryable(resp, err)
-		if !again || n == maxAttempts || req.Body != nil || req.Context().Err() != nil {
+		if !again || n == maxAttempts || req.Body != nil || req.Context().Value(onceKey{}) != nil || req.Context().Err() != nil {
 			return resp, err
 		}
 		if resp != nil {
