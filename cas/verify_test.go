@@ -17,6 +17,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	"golang.org/x/sync/errgroup"
 
+	"banger/internal/filetest"
 	"banger/internal/need"
 )
 
@@ -99,32 +100,6 @@ func TestVerifyOfASoundStore(t *testing.T) {
 	check()
 }
 
-// damages are what can happen to a file, given its content.
-var damages = map[string]func(path string, b []byte) error{
-	"flip":      func(path string, b []byte) error { b[len(b)/2] ^= 1; return os.WriteFile(path, b, 0o600) },
-	"zero":      func(path string, b []byte) error { return os.WriteFile(path, make([]byte, len(b)), 0o600) },
-	"truncate":  func(path string, b []byte) error { return os.Truncate(path, int64(len(b)/2)) },
-	"extend":    func(path string, b []byte) error { return os.WriteFile(path, append(b, 'x'), 0o600) },
-	"empty":     func(path string, _ []byte) error { return os.Truncate(path, 0) },
-	"delete":    func(path string, _ []byte) error { return os.Remove(path) },
-	"directory": func(path string, _ []byte) error { return errors.Join(os.Remove(path), os.Mkdir(path, 0o700)) },
-}
-
-// damageFile does one of damages to a file. Rotten damage keeps its time, so that
-// nothing but the content tells.
-func damageFile(t testing.TB, path, how string, rotten bool) {
-	t.Helper()
-	info, err := os.Stat(path)
-	must(t, err)
-	b, err := os.ReadFile(path)
-	must(t, err)
-	must(t, os.Chmod(path, 0o600))
-	must(t, damages[how](path, b))
-	if rotten && how != "delete" {
-		must(t, os.Chtimes(path, info.ModTime(), info.ModTime()))
-	}
-}
-
 // TestVerifyFindsAnyDamage damages each file of a store in each way. Verify
 // finds it, and after Mend nothing is left to be found.
 func TestVerifyFindsAnyDamage(t *testing.T) {
@@ -134,11 +109,11 @@ func TestVerifyFindsAnyDamage(t *testing.T) {
 		if name == "VERSION" || strings.HasPrefix(name, "tmp/") {
 			continue
 		}
-		for how := range damages {
+		for how := range filetest.Damages {
 			t.Run(name[:min(20, len(name))]+"/"+how, func(t *testing.T) {
 				s := openTest(t, t.TempDir())
 				soundStore(t, s)
-				damageFile(t, filepath.Join(s.dir, name), how, true)
+				must(t, filetest.Damage(filepath.Join(s.dir, name), how, true))
 				v := verify(t, s)
 				if want := how != "delete" || !strings.HasPrefix(name, "actions/") && strings.Contains(name, "/"); (len(v.Problems) > 0) != want {
 					t.Errorf("found %q", describe(v))
@@ -271,7 +246,7 @@ func TestVerifyOfOthersStore(t *testing.T) {
 		dir = need.OpenDir(t)
 		s := openTest(t, filepath.Join(dir, "store"))
 		a := soundStore(t, s)
-		damageFile(t, blobPath(t, s, a.Blobs[1]), "flip", true)
+		must(t, filetest.Damage(blobPath(t, s, a.Blobs[1]), "flip", true))
 		must(t, os.Chmod(blobPath(t, s, a.Blobs[1]), 0o444))
 		must(t, os.Chmod(blobPath(t, s, a.Blobs[0]), 0o400))
 		must(t, s.Close())
@@ -331,8 +306,8 @@ func TestMarks(t *testing.T) {
 				t.Errorf("a sound %s was not marked again", k)
 			}
 		}
-		damageFile(t, blobPath(t, s, a.Blobs[1]), how, false)
-		damageFile(t, art.Path, how, false)
+		must(t, filetest.Damage(blobPath(t, s, a.Blobs[1]), how, false))
+		must(t, filetest.Damage(art.Path, how, false))
 		for _, err := range checks() {
 			if !errors.Is(err, ErrCorrupt) {
 				t.Errorf("%s: %v", how, err)
@@ -345,7 +320,7 @@ func TestMarks(t *testing.T) {
 func TestRottenIsSeenByDigestAlone(t *testing.T) {
 	s := openTest(t, t.TempDir())
 	d := putText(t, s, "some text")
-	damageFile(t, blobPath(t, s, d), "flip", true)
+	must(t, filetest.Damage(blobPath(t, s, d), "flip", true))
 	must(t, s.CheckBlob(t.Context(), d, false))
 	if err := s.CheckBlob(t.Context(), d, true); !errors.Is(err, ErrCorrupt) {
 		t.Error(err)
@@ -358,7 +333,7 @@ func TestCommitReplacesWhatWasWrittenTo(t *testing.T) {
 	soundStore(t, s)
 	for _, name := range tree(t, s.dir) {
 		if !strings.HasPrefix(name, "actions/") && strings.Contains(name, "/sha256/") {
-			damageFile(t, filepath.Join(s.dir, name), "flip", false)
+			must(t, filetest.Damage(filepath.Join(s.dir, name), "flip", false))
 		}
 	}
 	soundStore(t, s)
@@ -406,7 +381,7 @@ func TestPeekLeavesNoTrace(t *testing.T) {
 	if _, _, err := s.PeekAction(a.Key); !errors.Is(err, ErrNotFound) || !errors.Is(err, ErrUnusable) {
 		t.Errorf("%v", err)
 	}
-	damageFile(t, path, "flip", false)
+	must(t, filetest.Damage(path, "flip", false))
 	check := unchanged(t, s)
 	if _, _, err := s.PeekAction(a.Key); !errors.Is(err, ErrUnusable) {
 		t.Errorf("%v", err)

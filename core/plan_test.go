@@ -19,7 +19,7 @@ import (
 
 	"banger/cas"
 	"banger/core/host"
-	"banger/internal/dirtest"
+	"banger/internal/filetest"
 )
 
 // noLayers is a transport that carries nothing but manifests and configs.
@@ -79,13 +79,13 @@ func TestPlanTouchesNothing(t *testing.T) {
 
 	plan := func() *Plan {
 		t.Helper()
-		before := dirtest.Snapshot(t, e.Store.Dir())
+		before := filetest.Snapshot(t, e.Store.Dir())
 		p, err := viewer.Plan(t.Context(), o)
 		must(t, err)
 		for _, l := range p.Layers {
 			transport.layers[l.Digest.String()] = true
 		}
-		if diff := cmp.Diff(before, dirtest.Snapshot(t, e.Store.Dir())); diff != "" {
+		if diff := cmp.Diff(before, filetest.Snapshot(t, e.Store.Dir())); diff != "" {
 			t.Errorf("the store changed: %s", diff)
 		}
 		return p

@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"banger/internal/bangertest"
-	"banger/internal/dirtest"
+	"banger/internal/filetest"
 	"banger/internal/need"
 )
 
@@ -85,12 +85,12 @@ func TestReadOnlyStore(t *testing.T) {
 			code, stderr := tc.banger(t, "pull", "--store", store, "oci:"+good)
 			wantCode(t, "first pull", exitOK, code, stderr)
 			tc.lock(t, store)
-			before := dirtest.Snapshot(t, store)
+			before := filetest.Snapshot(t, store)
 			for _, builder := range []string{"e2fs", "debugfs", "ext4"} {
 				again := out + "-again-" + builder
 				code, stderr := tc.banger(t, "build", "--store", store, "--builder", builder, "oci:"+good, "-o", again)
 				wantCode(t, "hit", exitOK, code, stderr)
-				if a, b := sumFile(t, out+builder), sumFile(t, again); a != b {
+				if a, b := filetest.SHA256(t, out+builder), filetest.SHA256(t, again); a != b {
 					t.Errorf("%s: %s, then %s", builder, a, b)
 				}
 				code, stderr = tc.banger(t, "build", "--store", store, "--builder", builder, "oci:"+other)
@@ -102,7 +102,7 @@ func TestReadOnlyStore(t *testing.T) {
 				code, stderr := tc.banger(t, append(args, "--store", store, "oci:"+good)...)
 				wantCode(t, args[0]+" of what is there", exitOK, code, stderr)
 			}
-			if diff := cmp.Diff(before, dirtest.Snapshot(t, store)); diff != "" {
+			if diff := cmp.Diff(before, filetest.Snapshot(t, store)); diff != "" {
 				t.Errorf("the store changed: %s", diff)
 			}
 		})
@@ -156,7 +156,7 @@ func TestStoreOfOthers(t *testing.T) {
 		wantCode(t, fmt.Sprint("the user's build ", args), exitOK, code, stderr)
 	}
 	for _, name := range []string{"b", "c"} {
-		if a, b := sumFile(t, filepath.Join(u.dir, "a")), sumFile(t, filepath.Join(u.dir, name)); a != b {
+		if a, b := filetest.SHA256(t, filepath.Join(u.dir, "a")), filetest.SHA256(t, filepath.Join(u.dir, name)); a != b {
 			t.Errorf("%s is %s, want %s", name, b, a)
 		}
 	}
@@ -200,7 +200,7 @@ func TestStoreFills(t *testing.T) {
 				enlarge(t, disk)
 				code, stderr = runBanger(t, bin, "build", "--store", store, ref, "-o", out)
 				wantCode(t, "with space again", exitOK, code, stderr)
-				sum := sumFile(t, out)
+				sum := filetest.SHA256(t, out)
 				if want == "" {
 					want = sum
 				}

@@ -1,11 +1,8 @@
 package main
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"flag"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -16,6 +13,7 @@ import (
 	"time"
 
 	"banger/internal/bangertest"
+	"banger/internal/filetest"
 	"banger/internal/need"
 )
 
@@ -97,7 +95,7 @@ func (k *killer) measure(t *testing.T) {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
 	k.length = time.Since(start)
-	k.sum = sumFile(t, p.output)
+	k.sum = filetest.SHA256(t, p.output)
 }
 
 // round kills a build after a time, and then another of what is left to do at
@@ -162,7 +160,7 @@ func (k *killer) kill(t *testing.T, p place, at time.Duration) (took time.Durati
 // check looks that there is the image, and nothing but it.
 func (k *killer) check(t *testing.T, p place, at time.Duration) {
 	t.Helper()
-	if sum := sumFile(t, p.output); sum != k.sum {
+	if sum := filetest.SHA256(t, p.output); sum != k.sum {
 		t.Errorf("after a kill at %v the image is %s, want %s", at, sum, k.sum)
 	}
 	if entries, err := os.ReadDir(p.out); err != nil || len(entries) != 1 {
@@ -213,18 +211,4 @@ func ofPlace(p place) []string {
 		}
 	}
 	return found
-}
-
-func sumFile(t *testing.T, path string) string {
-	t.Helper()
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = f.Close() }()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		t.Fatal(err)
-	}
-	return hex.EncodeToString(h.Sum(nil))
 }

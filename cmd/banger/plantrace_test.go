@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"banger/internal/bangertest"
-	"banger/internal/dirtest"
+	"banger/internal/filetest"
 	"banger/internal/need"
 )
 
@@ -42,10 +42,10 @@ func TestPlanLeavesNoTrace(t *testing.T) {
 			var action string
 			plan := func(when string) {
 				t.Helper()
-				before := dirtest.Snapshot(t, dir)
+				before := filetest.Snapshot(t, dir)
 				var planned struct{ Action string }
 				unmarshal(t, banger("plan", "--builder", name, image), &planned)
-				if diff := cmp.Diff(before, dirtest.Snapshot(t, dir)); diff != "" {
+				if diff := cmp.Diff(before, filetest.Snapshot(t, dir)); diff != "" {
 					t.Errorf("%s, %s: -before +after the plan:\n%s", name, when, diff)
 				}
 				if action != "" && action != planned.Action {

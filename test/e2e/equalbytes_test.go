@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"banger/internal/filetest"
 	"banger/internal/need"
 )
 
@@ -19,7 +20,7 @@ func TestEqualBytes(t *testing.T) {
 		t.Run(builder, func(t *testing.T) {
 			first := newBanger(t)
 			first.env = []string{"LC_ALL=C", "TZ=UTC"}
-			want := sha256File(t, first.build(t, builder, image))
+			want := filetest.SHA256(t, first.build(t, builder, image))
 
 			waitForNextSecond(t)
 			second := newBanger(t)
@@ -29,7 +30,7 @@ func TestEqualBytes(t *testing.T) {
 				"TMPDIR=" + makeDir(t, second.dir, "elsewhere"),
 				"BANGER_STORE=" + filepath.Join(second.dir, "a store, with a longer name"),
 			}
-			if got := sha256File(t, second.build(t, builder, image)); got != want {
+			if got := filetest.SHA256(t, second.build(t, builder, image)); got != want {
 				t.Errorf("sha256 %s in other surroundings, %s before", got, want)
 			}
 		})
@@ -45,7 +46,7 @@ func TestEqualBytesForAllUsers(t *testing.T) {
 	root := newBanger(t)
 	root.root = true
 	for _, builder := range []string{"debugfs", "ext4", "erofs"} {
-		if got, want := sha256File(t, root.build(t, builder, image)), sha256File(t, user.build(t, builder, image)); got != want {
+		if got, want := filetest.SHA256(t, root.build(t, builder, image)), filetest.SHA256(t, user.build(t, builder, image)); got != want {
 			t.Errorf("%s: sha256 %s as root, %s as an ordinary user", builder, got, want)
 		}
 	}

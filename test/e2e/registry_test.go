@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"banger/internal/filetest"
 	"banger/internal/need"
 	"banger/internal/registrytest"
 )
@@ -19,9 +20,9 @@ func TestRegistry(t *testing.T) {
 		"oci:"+layout+":latest", "docker://"+host+"/test/debian:1")
 
 	b := newBanger(t)
-	remote := sha256File(t, b.build(t, "debugfs", host+"/test/debian:1"))
+	remote := filetest.SHA256(t, b.build(t, "debugfs", host+"/test/debian:1"))
 	other := newBanger(t)
-	if local := sha256File(t, other.build(t, "debugfs", "oci:"+layout)); local != remote {
+	if local := filetest.SHA256(t, other.build(t, "debugfs", "oci:"+layout)); local != remote {
 		t.Errorf("sha256 %s out of the registry, %s out of the layout", remote, local)
 	}
 	// The manifest is the same, so the answer is known, wherever it is from.

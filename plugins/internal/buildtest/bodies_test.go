@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"banger/internal/filetest"
 	"banger/internal/treetest"
 	"banger/sdk"
 	"banger/sdk/tree"
@@ -36,7 +37,7 @@ func TestLeavesBodies(t *testing.T) {
 					t.Fatal(err)
 				}
 				putIn(t, lean, packs)
-				if sha(t, lean.image) != sha(t, whole.image) {
+				if filetest.SHA256(t, lean.image) != filetest.SHA256(t, whole.image) {
 					t.Error("an image with bodies put in has other bytes")
 				}
 				if lossLines(lean.losses) != lossLines(whole.losses) {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"banger/internal/filetest"
 	"banger/internal/need"
 )
 
@@ -24,13 +25,13 @@ func TestSameBytes(t *testing.T) {
 	want, packs := b.Tree()
 	for name := range exact {
 		t.Run(name, func(t *testing.T) {
-			sum := sha(t, build(t, job{builder: name, tree: want, packs: packs}).image)
+			sum := filetest.SHA256(t, build(t, job{builder: name, tree: want, packs: packs}).image)
 			start := time.Now().Unix()
 			for time.Now().Unix() == start {
 				time.Sleep(10 * time.Millisecond)
 			}
 			same := func(how, image string) {
-				if got := sha(t, image); got != sum {
+				if got := filetest.SHA256(t, image); got != sum {
 					t.Errorf("%s: sha256 %s, not %s", how, got, sum)
 				}
 			}
@@ -59,7 +60,7 @@ func TestE2fsBytes(t *testing.T) {
 		"root 2":   func() built { return build(t, job{builder: "e2fs", tree: want, packs: packs, spoil: spoil(t)}) },
 	} {
 		need.Root(t)
-		sums[name] = sha(t, make().image)
+		sums[name] = filetest.SHA256(t, make().image)
 		start := time.Now().Unix()
 		for time.Now().Unix() == start {
 			time.Sleep(10 * time.Millisecond)

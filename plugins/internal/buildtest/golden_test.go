@@ -8,6 +8,7 @@ import (
 	"os"
 	"testing"
 
+	"banger/internal/filetest"
 	"banger/internal/need"
 	"banger/internal/treetest"
 	"banger/sdk"
@@ -51,7 +52,7 @@ func TestGolden(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		known.check(t, name, d, sha(t, build(t, job{builder: name, tree: want, packs: packs}).image))
+		known.check(t, name, d, filetest.SHA256(t, build(t, job{builder: name, tree: want, packs: packs}).image))
 	}
 	if !*update || t.Failed() {
 		return

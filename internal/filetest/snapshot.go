@@ -1,5 +1,5 @@
-// Package dirtest looks at directories for tests.
-package dirtest
+// Package filetest looks at files and directories for tests, and damages them.
+package filetest
 
 import (
 	"fmt"
