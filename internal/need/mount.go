@@ -11,7 +11,7 @@ import (
 func Mount(t testing.TB, dir string, args ...string) {
 	t.Helper()
 	Root(t)
-	mount(t, append(args, dir)...)
+	Run(t, "mount", append(args, dir)...)
 	t.Cleanup(func() { // which a test may have done before
 		_ = exec.CommandContext(context.WithoutCancel(t.Context()), "umount", "-l", dir).Run()
 	})
@@ -28,12 +28,5 @@ func Tmpfs(t testing.TB, dir, options string) {
 func ReadOnly(t testing.TB, dir string) {
 	t.Helper()
 	Mount(t, dir, "--bind", dir)
-	mount(t, "-o", "remount,bind,ro", dir)
-}
-
-func mount(t testing.TB, args ...string) {
-	t.Helper()
-	if out, err := exec.CommandContext(t.Context(), "mount", args...).CombinedOutput(); err != nil {
-		t.Fatalf("mount %q: %v: %s", args, err, out)
-	}
+	Run(t, "mount", "-o", "remount,bind,ro", dir)
 }

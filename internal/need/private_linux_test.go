@@ -44,7 +44,7 @@ func TestPrivateMountsEndWithTheProcess(t *testing.T) {
 	if err := os.WriteFile(image, make([]byte, 4<<20), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	command(t, Tool(t, "mkfs.ext4", "e2fsprogs"), "-q", image)
+	Run(t, Tool(t, "mkfs.ext4", "e2fsprogs"), "-q", image)
 
 	cmd := exec.CommandContext(t.Context(), "/proc/self/exe")
 	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, privateVar) }), mountVar+"="+dir)
@@ -57,7 +57,7 @@ func TestPrivateMountsEndWithTheProcess(t *testing.T) {
 	if said != "mounted\n" {
 		t.Errorf("the process said %q, %v", said, err)
 	}
-	if command(t, losetup, "-j", image) == "" {
+	if Run(t, losetup, "-j", image) == "" {
 		t.Error("the image has no loop device")
 	}
 	if mounts, err := os.ReadFile("/proc/self/mountinfo"); err != nil || strings.Contains(string(mounts), dir) {
@@ -65,18 +65,9 @@ func TestPrivateMountsEndWithTheProcess(t *testing.T) {
 	}
 	_, _ = cmd.Process.Kill(), cmd.Wait()
 	t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) }) // had it been left
-	for deadline := time.Now().Add(time.Minute); command(t, losetup, "-j", image) != ""; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); Run(t, losetup, "-j", image) != ""; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the loop device is left")
 		}
 	}
-}
-
-func command(t *testing.T, name string, args ...string) string {
-	t.Helper()
-	out, err := exec.CommandContext(t.Context(), name, args...).CombinedOutput()
-	if err != nil {
-		t.Fatalf("%s %q: %v: %s", name, args, err, out)
-	}
-	return string(out)
 }

@@ -3,7 +3,6 @@ package need
 import (
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -20,9 +19,7 @@ func XFS(t testing.TB) (dir string) {
 	if err := errors.Join(os.WriteFile(image, nil, 0o600), os.Truncate(image, 1<<30)); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.CommandContext(t.Context(), mkfs, "-q", "-m", "reflink=1", image).CombinedOutput(); err != nil {
-		t.Fatalf("mkfs.xfs: %v: %s", err, out)
-	}
+	Run(t, mkfs, "-q", "-m", "reflink=1", image)
 	Mount(t, dir, "-o", "loop", image)
 	return dir
 }

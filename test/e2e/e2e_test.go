@@ -62,16 +62,6 @@ func (b *banger) build(t *testing.T, builder, image string, args ...string) stri
 	return out
 }
 
-// command runs a tool and fails the test with its output if it fails.
-func command(t *testing.T, name string, args ...string) string {
-	t.Helper()
-	out, err := exec.CommandContext(t.Context(), name, args...).CombinedOutput()
-	if err != nil {
-		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
-	}
-	return string(out)
-}
-
 // alpine returns the reference of the real Alpine image.
 func alpine(t *testing.T) string {
 	t.Helper()

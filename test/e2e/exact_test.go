@@ -23,8 +23,8 @@ func TestExact(t *testing.T) {
 		image := alpine(t)
 		dir := t.TempDir()
 		tar, layout := filepath.Join(dir, "alpine.tar"), filepath.Join(dir, "alpine")
-		command(t, "sh", "-c", `gzip -dc "$1" >"$2"`, "sh", strings.TrimPrefix(image, "docker-archive:"), tar)
-		command(t, need.Tool(t, "skopeo", "skopeo"), "copy", "-q", "docker-archive:"+tar, "oci:"+layout+":latest")
+		need.Run(t, "sh", "-c", `gzip -dc "$1" >"$2"`, "sh", strings.TrimPrefix(image, "docker-archive:"), tar)
+		need.Run(t, need.Tool(t, "skopeo", "skopeo"), "copy", "-q", "docker-archive:"+tar, "oci:"+layout+":latest")
 		exact(t, image, layout)
 	})
 	t.Run("debian", func(t *testing.T) {
@@ -35,7 +35,7 @@ func TestExact(t *testing.T) {
 
 func exact(t *testing.T, image, layout string) {
 	bundle := filepath.Join(t.TempDir(), "bundle")
-	command(t, "umoci", "unpack", "--image", layout+":latest", bundle)
+	need.Run(t, "umoci", "unpack", "--image", layout+":latest", bundle)
 	options := fstree.Options{Skip: []string{"lost+found"}, SkipXattr: fstree.HostXattr}
 	want := list(t, filepath.Join(bundle, "rootfs"), options)
 	if len(want) < 100 {
@@ -46,7 +46,7 @@ func exact(t *testing.T, image, layout string) {
 		file := b.build(t, builder, image, "--strict")
 		if builder == "erofs" {
 			need.Filesystem(t, "erofs")
-			command(t, need.Tool(t, "fsck.erofs", "erofs-utils"), file)
+			need.Run(t, need.Tool(t, "fsck.erofs", "erofs-utils"), file)
 		} else {
 			ext4test.Fsck(t, file)
 			b.run(t, "verify", image, file)
@@ -76,7 +76,7 @@ func debian(t *testing.T) string {
 	}
 	if _, err := os.Stat(filepath.Join(dir, "index.json")); err != nil && os.Geteuid() == 0 {
 		t.Logf("making the Debian image; this takes minutes")
-		command(t, "../debian/mkimage", dir)
+		need.Run(t, "../debian/mkimage", dir)
 	}
 	need.File(t, filepath.Join(dir, "index.json"), "make it as root with test/debian/mkimage")
 	return dir

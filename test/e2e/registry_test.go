@@ -16,7 +16,7 @@ func TestRegistry(t *testing.T) {
 	layout := debian(t)
 	t.Setenv("XDG_RUNTIME_DIR", t.TempDir()) // skopeo fails where it may not look for credentials
 	host := registrytest.Start(t, registrytest.Config{})
-	command(t, need.Tool(t, "skopeo", "skopeo"), "copy", "-q", "--dest-tls-verify=false", "--preserve-digests",
+	need.Run(t, need.Tool(t, "skopeo", "skopeo"), "copy", "-q", "--dest-tls-verify=false", "--preserve-digests",
 		"oci:"+layout+":latest", "docker://"+host+"/test/debian:1")
 
 	b := newBanger(t)

@@ -64,7 +64,7 @@ func check(t *testing.T, builder, image string) {
 	t.Helper()
 	switch builder {
 	case "erofs":
-		command(t, need.Tool(t, "fsck.erofs", "erofs-utils"), image)
+		need.Run(t, need.Tool(t, "fsck.erofs", "erofs-utils"), image)
 	case "squashfs":
 	default:
 		ext4test.Fsck(t, image)

@@ -30,7 +30,7 @@ func mountRW(t *testing.T, image string) (dir string, umount func() []string) {
 	need.Root(t)
 	log := openKernelLog(t)
 	dir = t.TempDir()
-	command(t, "mount", "-o", "loop", image, dir)
+	need.Run(t, "mount", "-o", "loop", image, dir)
 	mounted := true
 	undo := func() {
 		if mounted {
@@ -39,20 +39,11 @@ func mountRW(t *testing.T, image string) (dir string, umount func() []string) {
 		}
 	}
 	t.Cleanup(undo)
-	device := strings.TrimPrefix(strings.TrimSpace(command(t, "findmnt", "-no", "SOURCE", dir)), "/dev/")
+	device := strings.TrimPrefix(strings.TrimSpace(need.Run(t, "findmnt", "-no", "SOURCE", dir)), "/dev/")
 	return dir, func() []string {
 		undo()
 		return log.complaints(t, device)
 	}
-}
-
-func command(t *testing.T, name string, args ...string) string {
-	t.Helper()
-	out, err := exec.CommandContext(t.Context(), name, args...).CombinedOutput()
-	if err != nil {
-		t.Fatalf("%s %q: %v\n%s", name, args, err, out)
-	}
-	return string(out)
 }
 
 // kernelLog is /dev/kmsg from some moment on.
@@ -130,7 +121,7 @@ func TestKernelFindsNames(t *testing.T) {
 // isIndexed reports whether the kernel takes a directory for an indexed one.
 func isIndexed(t *testing.T, dir string) bool {
 	t.Helper()
-	flags, _, _ := strings.Cut(command(t, need.Tool(t, "lsattr", "e2fsprogs"), "-d", dir), " ")
+	flags, _, _ := strings.Cut(need.Run(t, need.Tool(t, "lsattr", "e2fsprogs"), "-d", dir), " ")
 	return strings.Contains(flags, "I")
 }
 
@@ -247,7 +238,7 @@ func TestResize(t *testing.T) {
 			need.Root(t)
 			got := build(t, job{builder: "ext4", tree: want, packs: packs, options: c.options, size: sdk.SizePlan{Bytes: c.size}})
 			for _, size := range c.to {
-				command(t, need.Tool(t, "resize2fs", "e2fsprogs"), got.image, size)
+				need.Run(t, need.Tool(t, "resize2fs", "e2fsprogs"), got.image, size)
 				ext4test.Fsck(t, got.image)
 			}
 			sameAsTree(t, got.image, want, fstree.Options{Skip: []string{"lost+found"}})

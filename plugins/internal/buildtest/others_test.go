@@ -12,6 +12,7 @@ import (
 
 	"banger/internal/ext4test"
 	"banger/internal/fstree"
+	"banger/internal/need"
 	"banger/sdk"
 	"banger/sdk/tree"
 )
@@ -185,7 +186,7 @@ func TestErofsOptions(t *testing.T) {
 	want, packs := b.Tree()
 	const uuid = "00112233-4455-6677-8899-aabbccddeeff"
 	got := build(t, job{builder: "erofs", tree: want, packs: packs, options: sdk.Options{"uuid": uuid, "label": "sixteen bytes ok"}})
-	if out := command(t, "blkid", "-p", "-o", "export", got.image); !strings.Contains(out, "UUID="+uuid) || !strings.Contains(out, `LABEL=sixteen\ bytes\ ok`) {
+	if out := need.Run(t, "blkid", "-p", "-o", "export", got.image); !strings.Contains(out, "UUID="+uuid) || !strings.Contains(out, `LABEL=sixteen\ bytes\ ok`) {
 		t.Errorf("blkid says\n%s", out)
 	}
 	for option, value := range map[string]string{"uuid": "x", "label": "seventeen is more"} {
