@@ -25,6 +25,7 @@ func (s setup) contests() []contest {
 	for _, name := range []string{"large", "small"} {
 		all = append(all, s.native(name, s.imageOf(name))...)
 	}
+	all = append(all, s.million())
 	if os.Geteuid() == 0 { // who may mount
 		all = append(all, s.reflinked("large", s.imageOf("large")))
 	}
