@@ -132,7 +132,7 @@ fuzz: ## Run each fuzz target of PKG= for FUZZTIME=20s
 bench: bin/banger ## Run the benchmarks: whole commands against their rivals, then Go's
 	test/debian/mkbench build/bench
 	@status=0; $(GO) run ./bench $(BENCHARGS) || status=$$?; \
-	$(GO) test -run '^$$' -bench . -benchmem $(PKG); exit $$status
+	$(GO) test -run '^$$' -bench . -benchmem -timeout 2h $(PKG); exit $$status
 
 .PHONY: cover
 cover: ## Measure the tests' coverage of PKG= into cover.out

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/opencontainers/go-digest"
@@ -40,46 +39,6 @@ func BenchmarkHit(b *testing.B) {
 				must(b, err)
 				must(b, s.CopyOut(context.Background(), a, out, CopyOptions{}))
 				must(b, s.Close())
-			}
-		})
-	}
-}
-
-func BenchmarkPutSmallBlobs(b *testing.B) {
-	for name, d := range map[string]disk{"fsync": realDisk(), "no fsync": quickDisk()} {
-		b.Run(name, func(b *testing.B) {
-			s := openDisk(b, b.TempDir(), d)
-			buf := make([]byte, 1000)
-			for b.Loop() {
-				_, _ = rand.Read(buf)
-				_, err := s.PutBlob(context.Background(), buf)
-				must(b, err)
-			}
-		})
-	}
-}
-
-// BenchmarkPutLargeBlob shows what early writeback spares.
-func BenchmarkPutLargeBlob(b *testing.B) {
-	const size = 512 << 20
-	late := realDisk()
-	late.writeback = func(*os.File, int64, int64) error { return nil }
-	for name, d := range map[string]disk{"early writeback": realDisk(), "fsync at the end": late, "no fsync": quickDisk()} {
-		b.Run(name, func(b *testing.B) {
-			s := openDisk(b, b.TempDir(), d)
-			buf := make([]byte, 1<<20)
-			_, _ = rand.Read(buf)
-			b.SetBytes(size)
-			for b.Loop() {
-				w, err := s.NewBlob()
-				must(b, err)
-				_, _ = rand.Read(buf[:32])
-				for range size / len(buf) {
-					_, err := w.Write(buf)
-					must(b, err)
-				}
-				must(b, w.Commit(context.Background(), "", -1))
-				must(b, os.Remove(blobPath(b, s, w.Digest())))
 			}
 		})
 	}
@@ -127,20 +86,5 @@ func BenchmarkCopyOut(b *testing.B) {
 				must(b, way())
 			}
 		})
-	}
-}
-
-// BenchmarkVerify reads a store of large and small objects.
-func BenchmarkVerify(b *testing.B) {
-	s := openTest(b, b.TempDir())
-	soundStore(b, s)
-	for i := range 4 {
-		putText(b, s, strings.Repeat(fmt.Sprintf("%08d", i), 4<<20))
-	}
-	for i := range 2000 {
-		putText(b, s, fmt.Sprint(i))
-	}
-	for b.Loop() {
-		b.SetBytes(verify(b, s).Bytes)
 	}
 }
