@@ -23,6 +23,7 @@ type contents struct {
 	layer  *Layer
 	limits *Limits
 
+	in      *plainTar
 	tar     *tarread.Reader
 	index   *layer.Writer
 	pack    *packWriter
@@ -31,17 +32,17 @@ type contents struct {
 	total   int64 // bytes of all files so far, holes included
 }
 
-func newContents(l *Layer, limits *Limits, in tarread.Source, pack io.Writer) *contents {
+func newContents(l *Layer, limits *Limits, in *plainTar, pack io.Writer) *contents {
 	return &contents{
-		layer: l, limits: limits,
+		layer: l, limits: limits, in: in,
 		tar: tarread.NewReader(in, limits.HeaderSize), pack: newPackWriter(pack),
 		sum: sha256.New(),
 	}
 }
 
-// run reads in to its end. All is written when it returns nil, but for the
+// run reads the tar to its end. All is written when it returns nil, but for the
 // index's footer.
-func (c *contents) run(ctx context.Context, in tarread.Source, index io.Writer) (err error) {
+func (c *contents) run(ctx context.Context, index io.Writer) (err error) {
 	if c.index, err = layer.NewWriter(index); err != nil {
 		return err
 	}
@@ -58,7 +59,7 @@ func (c *contents) run(ctx context.Context, in tarread.Source, index io.Writer) 
 		}
 		c.entries++
 	}
-	if err := readOut(in); err != nil {
+	if err := readOut(c.in); err != nil {
 		return err // of the stages before: the tar is over
 	}
 	return c.pack.flush()
@@ -180,7 +181,7 @@ func (c *contents) data(ctx context.Context, n int64) error {
 			return c.explain(err)
 		}
 		n -= int64(len(b))
-		_, _ = c.sum.Write(b) // a hash never fails
+		c.in.sumUpWith(c.sum)
 		if err := c.pack.write(b); err != nil {
 			return err
 		}

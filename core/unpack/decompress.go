@@ -13,7 +13,7 @@ import (
 )
 
 // decompressor is the second stage: it makes the plain tar of the blob, for
-// one stage that parses and one that hashes it.
+// the stage that parses it, and one that hashes it if there is one.
 type decompressor struct {
 	layer  *Layer
 	limits *Limits
@@ -23,33 +23,35 @@ type decompressor struct {
 	forked bool     // gunzip was started
 }
 
-func (d *decompressor) run(ctx context.Context, in, tar, sum *pipe) {
+func (d *decompressor) run(ctx context.Context, in *pipe, outs []*pipe) {
 	src, err := d.open(ctx, bufio.NewReaderSize(in, 64<<10))
 	letGo := func() error { return nil }
 	if err != nil {
 		err = d.explain(err)
 	} else {
-		err, letGo = d.copy(ctx, in, src, tar, sum), src.Close
+		err, letGo = d.copy(ctx, in, src, outs), src.Close
 	}
-	tar.close(err)
-	sum.close(err)
+	for _, out := range outs {
+		out.close(err)
+	}
 	_ = letGo() // it reads only
 	in.drain()
 }
 
 // copy reads src, which decompresses in.
-func (d *decompressor) copy(ctx context.Context, in *pipe, src io.Reader, tar, sum *pipe) error {
+func (d *decompressor) copy(ctx context.Context, in *pipe, src io.Reader, outs []*pipe) error {
 	chunks := newPool()
 	for {
-		c, err := chunks.get(ctx, 2)
+		c, err := chunks.get(ctx, int32(len(outs)))
 		if err != nil {
 			return err
 		}
 		n, end, readErr := fill(src, c.buf)
 		d.size += int64(n)
 		c.data = c.buf[:n]
-		sum.send(c)
-		tar.send(c)
+		for _, out := range outs {
+			out.send(c)
+		}
 		if readErr != nil {
 			return d.explain(readErr)
 		}

@@ -3,9 +3,10 @@
 // the contents of its files.
 //
 // It is one pass. A goroutine reads, hashes and writes the compressed bytes,
-// one decompresses them, one hashes the plain tar, and the caller's parses
-// the tar, hashes each file and writes pack and index. They pass buffers of
-// a fixed number around, so a layer of any size takes a few MiB.
+// one decompresses them, and the caller's parses the tar, hashes each file and
+// writes pack and index. It hashes the plain tar, too, where the processor can
+// do that together with the files; elsewhere one more goroutine does. They pass
+// buffers of a fixed number around, so a layer of any size takes a few MiB.
 //
 // What holds when Unpack returns nil: the blob has the digest and the size
 // that the manifest gives, the plain tar has its diffID, both to the last
@@ -23,13 +24,17 @@ package unpack
 
 import (
 	"context"
+	"crypto/sha256"
 	_ "crypto/sha512" // for digests by it
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"sync"
 
 	"github.com/opencontainers/go-digest"
+
+	"banger/internal/twosums"
 )
 
 var (
@@ -122,17 +127,24 @@ func unpack(ctx context.Context, r io.Reader, l *Layer, dst Dest, lim Limits, pr
 	plain, stopPlain := context.WithCancel(all)
 	defer stopPlain()
 
-	blobPipe, tarPipe, sumPipe := newPipe(), newPipe(), newPipe()
+	blobPipe, tarPipe := newPipe(), newPipe()
 	fetch := &fetcher{r: r, layer: l, blob: dst.Blob, limits: &lim, progress: progress}
 	decompress := &decompressor{layer: l, limits: &lim, gunzip: dst.Gunzip}
-	sum := newTarSum(l)
+	sum := hasher(l.DiffID)
+	tar, outs := &plainTar{in: tarPipe}, []*pipe{tarPipe}
 	var wg sync.WaitGroup
+	if twosums.Fast() && sum.Hash().Size() == sha256.Size {
+		tar.sum = sum.Hash()
+	} else {
+		sumPipe := newPipe()
+		outs = append(outs, sumPipe)
+		wg.Go(func() { sumTar(sum.Hash(), sumPipe) })
+	}
 	wg.Go(func() { fetch.run(all, blobPipe) })
-	wg.Go(func() { decompress.run(plain, blobPipe, tarPipe, sumPipe) })
-	wg.Go(func() { sum.run(sumPipe) })
+	wg.Go(func() { decompress.run(plain, blobPipe, outs) })
 
-	c := newContents(l, &lim, tarPipe, dst.Pack)
-	parseErr := c.run(plain, tarPipe, dst.Index)
+	c := newContents(l, &lim, tar, dst.Pack)
+	parseErr := c.run(plain, dst.Index)
 	if parseErr != nil {
 		stopPlain()
 		if !errors.Is(parseErr, ErrCorrupt) {
@@ -142,7 +154,7 @@ func unpack(ctx context.Context, r io.Reader, l *Layer, dst Dest, lim Limits, pr
 	wg.Wait()
 
 	res := Result{
-		Digest: fetch.digest, DiffID: sum.digest, Size: fetch.size,
+		Digest: fetch.digest, DiffID: sum.Digest(), Size: fetch.size,
 		TarSize: decompress.size, PackSize: c.pack.offset, Entries: c.entries,
 	}
 	if err := verdict(ctx, l, &res, fetch.err, parseErr); err != nil {
@@ -200,19 +212,10 @@ func hasher(want digest.Digest) digest.Digester {
 	return want.Algorithm().Digester()
 }
 
-// tarSum hashes the plain tar.
-type tarSum struct {
-	digester digest.Digester
-	digest   digest.Digest // once run is done
-}
-
-func newTarSum(l *Layer) *tarSum { return &tarSum{digester: hasher(l.DiffID)} }
-
-func (s *tarSum) run(in *pipe) {
-	h := s.digester.Hash()
+// sumTar hashes the plain tar.
+func sumTar(sum hash.Hash, in *pipe) {
 	for c := range in.chunks {
-		_, _ = h.Write(c.data) // a hash never fails
+		_, _ = sum.Write(c.data) // a hash never fails
 		c.release()
 	}
-	s.digest = s.digester.Digest()
 }

@@ -159,6 +159,29 @@ func TestUnknownDigests(t *testing.T) {
 	}
 }
 
+// TestDiffIDOfAnotherKind: a tar that is not summed up together with its files
+// gives the same layer.
+func TestDiffIDOfAnotherKind(t *testing.T) {
+	tar := sample()
+	blob := gzipped(tar)
+	want, err := run(t.Context(), bytes.NewReader(blob), describe(blob, tar), unpack.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range []digest.Algorithm{digest.SHA384, digest.SHA512} {
+		l := describe(blob, tar)
+		l.DiffID = kind.FromBytes(tar)
+		got, err := run(t.Context(), bytes.NewReader(blob), l, unpack.Limits{})
+		if err != nil || got.DiffID != l.DiffID || got.Entries != want.Entries || !bytes.Equal(got.pack.Bytes(), want.pack.Bytes()) {
+			t.Errorf("%s: %+v, %v", kind, got.Result, err)
+		}
+		l.DiffID = kind.FromString("something else")
+		if _, err := run(t.Context(), bytes.NewReader(blob), l, unpack.Limits{}); !errors.Is(err, unpack.ErrDiffID) {
+			t.Errorf("%s: a wrong one: %v", kind, err)
+		}
+	}
+}
+
 func TestReadersOfAllPaces(t *testing.T) {
 	tar := sample()
 	blob := gzipped(tar)
