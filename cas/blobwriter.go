@@ -14,10 +14,8 @@ import (
 // blobWriter is the BlobWriter of a Store.
 type blobWriter struct {
 	s    *Store
-	f    *os.File
+	file growing
 	sum  hash.Hash
-	size int64
-	out  writeback
 	err  error // of the first failed write, or that the writer has ended
 }
 
@@ -34,26 +32,22 @@ func (s *Store) NewBlob() (BlobWriter, error) {
 }
 
 func (s *Store) blobWriterOf(f *os.File) *blobWriter {
-	return &blobWriter{s: s, f: f, sum: sha256.New(), out: writeback{disk: &s.disk, f: f}}
+	return &blobWriter{s: s, file: growing{disk: &s.disk, f: f}, sum: sha256.New()}
 }
 
 func (w *blobWriter) Write(p []byte) (int, error) {
 	if w.err != nil {
 		return 0, w.err
 	}
-	n, err := w.s.disk.write(w.f, p)
+	n, err := w.file.Write(p)
 	w.sum.Write(p[:n])
-	w.size += int64(n)
-	if err == nil {
-		err = w.out.upTo(w.size)
-	}
 	if err != nil {
 		w.err = fmt.Errorf("write blob: %w", Classify(err))
 	}
 	return n, w.err
 }
 
-func (w *blobWriter) Size() int64 { return w.size }
+func (w *blobWriter) Size() int64 { return w.file.size }
 
 func (w *blobWriter) Digest() digest.Digest {
 	return digest.NewDigest(digest.SHA256, w.sum)
@@ -74,15 +68,15 @@ func (w *blobWriter) commit(ctx context.Context, want digest.Digest, size int64)
 		return w.err
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case size >= 0 && size != w.size:
-		return fmt.Errorf("%w: %d bytes, want %d", ErrMismatch, w.size, size)
+	case size >= 0 && size != w.file.size:
+		return fmt.Errorf("%w: %d bytes, want %d", ErrMismatch, w.file.size, size)
 	case want != "" && want != got:
 		return fmt.Errorf("%w: want digest %.100q", ErrMismatch, string(want))
 	}
-	if err := w.s.seal(w.f, readOnly); err != nil {
+	if err := w.file.seal(w.s, readOnly); err != nil {
 		return err
 	}
-	return w.s.publish(ctx, kindBlob, got, w.f.Name(), checkSize(w.size))
+	return w.s.publish(ctx, kindBlob, got, w.file.f.Name(), checkSize(w.file.size))
 }
 
 func (w *blobWriter) Abort() {
@@ -90,6 +84,6 @@ func (w *blobWriter) Abort() {
 		return
 	}
 	w.err = errEnded
-	_ = w.f.Close()
-	_ = os.Remove(w.f.Name())
+	_ = w.file.f.Close()
+	_ = os.Remove(w.file.f.Name())
 }

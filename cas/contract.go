@@ -89,12 +89,11 @@ type Layers interface {
 // LayerWriter makes one unpacked layer. It ends with Commit or Abort, and is
 // not safe for concurrent use; the two files may be written side by side.
 type LayerWriter interface {
-	// Index returns the file of the index, open for reading and writing and
-	// empty at first. The caller writes it in any way and never closes it; see
+	// Index is where the index is written, from its start to its end; see
 	// [Classify] for the errors.
-	Index() *os.File
-	// Pack returns the file of the pack, likewise.
-	Pack() *os.File
+	Index() io.Writer
+	// Pack is where the pack is written, likewise.
+	Pack() io.Writer
 	// Commit makes the layer durable and visible under diffID, which the
 	// caller has verified. A layer that is there already stays, and is no
 	// error. The writer has ended, whatever Commit returns.

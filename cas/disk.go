@@ -19,8 +19,12 @@ type disk struct {
 	writeAt func(f *os.File, p []byte, off int64) (int, error)
 	// writeback starts writing n bytes at off to the disk and does not wait.
 	writeback func(f *os.File, off, n int64) error
-	sync      func(f *os.File) error
-	close     func(f *os.File) error
+	// reserve has the filesystem find room for n bytes at off before they are
+	// written, where that saves time. It leaves the file's size as it is, and
+	// whatever goes wrong with it to the write.
+	reserve func(f *os.File, off, n int64)
+	sync    func(f *os.File) error
+	close   func(f *os.File) error
 	// rename moves a file or directory. Unless replace is set it fails with
 	// fs.ErrExist when to exists, where the filesystem can tell.
 	rename func(from, to string, replace bool) error
@@ -55,6 +59,7 @@ func realDisk() disk {
 		write:      (*os.File).Write,
 		writeAt:    (*os.File).WriteAt,
 		writeback:  startWriteback,
+		reserve:    reserve,
 		sync:       (*os.File).Sync,
 		close:      (*os.File).Close,
 		rename:     rename,

@@ -14,6 +14,9 @@ import (
 // startWriteback has no call of its own here, and promises nothing anyway.
 func startWriteback(*os.File, int64, int64) error { return nil }
 
+// reserve does nothing: APFS has no need of it.
+func reserve(*os.File, int64, int64) {}
+
 // renameNew is renamex_np(2) that fails where to exists.
 func renameNew(from, to string) error {
 	err := unix.RenamexNp(from, to, unix.RENAME_EXCL)

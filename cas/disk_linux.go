@@ -20,6 +20,16 @@ func startWriteback(f *os.File, off, n int64) error {
 	return os.NewSyscallError("sync_file_range", err)
 }
 
+// reserve is fallocate(2) on ext4, where writing to what is allocated takes half
+// of the time: it is else accounted for page by page. Other filesystems gain
+// nothing, or do the work twice.
+func reserve(f *os.File, off, n int64) {
+	var st unix.Statfs_t
+	if unix.Fstatfs(int(f.Fd()), &st) == nil && st.Type == unix.EXT4_SUPER_MAGIC {
+		_ = unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, off, n)
+	}
+}
+
 // renameNew is rename(2) that fails where to exists.
 func renameNew(from, to string) error {
 	err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)

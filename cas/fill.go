@@ -242,6 +242,7 @@ func (c *copier) write(ctx context.Context) error {
 			return err
 		}
 		if c.shares || !zeros.Only(p.buf) {
+			c.disk.reserve(c.dst, p.at, int64(len(p.buf)))
 			if _, err := c.disk.writeAt(c.dst, p.buf, p.at); err != nil {
 				return err
 			}

@@ -3,6 +3,7 @@ package cas
 import (
 	"cmp"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"slices"
@@ -79,7 +80,7 @@ func putTestLayer(tb testing.TB, s *Store, d digest.Digest, pack string) error {
 	l, err := s.NewLayer()
 	must(tb, err)
 	defer l.Abort()
-	_, err = l.Pack().WriteString(pack)
+	_, err = io.WriteString(l.Pack(), pack)
 	must(tb, err)
 	return l.Commit(tb.Context(), d)
 }

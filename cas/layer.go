@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -77,14 +78,13 @@ func incomplete(err error) error {
 type layerWriter struct {
 	s           *Store
 	dir         string
-	index, pack *os.File
-	stop        func() error // ends the early writeback of pack
+	index, pack growing
 	ended       bool
 }
 
 // NewLayer implements [Layers].
 func (s *Store) NewLayer() (LayerWriter, error) {
-	w := &layerWriter{s: s}
+	w := &layerWriter{s: s, index: growing{disk: &s.disk}, pack: growing{disk: &s.disk}}
 	if err := w.begin(); err != nil {
 		w.Abort()
 		return nil, fmt.Errorf("begin layer: %w", Classify(err))
@@ -100,19 +100,16 @@ func (w *layerWriter) begin() (err error) {
 	if err := d.mkdir(w.dir, 0o777); err != nil {
 		return err
 	}
-	if w.index, err = d.create(filepath.Join(w.dir, indexName)); err != nil {
+	if w.index.f, err = d.create(filepath.Join(w.dir, indexName)); err != nil {
 		return err
 	}
-	if w.pack, err = d.create(filepath.Join(w.dir, packName)); err != nil {
-		return err
-	}
-	w.stop = watchWriteback(d, w.pack)
-	return nil
+	w.pack.f, err = d.create(filepath.Join(w.dir, packName))
+	return err
 }
 
-func (w *layerWriter) Index() *os.File { return w.index }
+func (w *layerWriter) Index() io.Writer { return &w.index }
 
-func (w *layerWriter) Pack() *os.File { return w.pack }
+func (w *layerWriter) Pack() io.Writer { return &w.pack }
 
 func (w *layerWriter) Commit(ctx context.Context, diffID digest.Digest) error {
 	defer w.Abort()
@@ -129,12 +126,9 @@ func (w *layerWriter) commit(ctx context.Context, diffID digest.Digest) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := w.stop(); err != nil {
-		return err
-	}
 	var files errgroup.Group
-	files.Go(func() error { return w.s.seal(w.index, readOnly) })
-	files.Go(func() error { return w.s.seal(w.pack, readOnly) })
+	files.Go(func() error { return w.index.seal(w.s, readOnly) })
+	files.Go(func() error { return w.pack.seal(w.s, readOnly) })
 	if err := files.Wait(); err != nil {
 		return err
 	}
@@ -152,10 +146,7 @@ func (w *layerWriter) Abort() {
 		return
 	}
 	w.ended = true
-	if w.stop != nil {
-		_ = w.stop()
-	}
-	for _, f := range []*os.File{w.index, w.pack} {
+	for _, f := range []*os.File{w.index.f, w.pack.f} {
 		if f != nil {
 			_ = f.Close()
 		}

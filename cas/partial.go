@@ -70,7 +70,7 @@ func (s *Store) openPartial(hex string) (*PartialBlob, error) {
 		return nil, err
 	}
 	w := &PartialBlob{blobWriter: *s.blobWriterOf(f), kept: size, unlock: func() { unlockFile(lock) }, shared: true}
-	w.size, w.out.done = size, size
+	w.file.size, w.file.flushed = size, size
 	return w, nil
 }
 
@@ -115,7 +115,7 @@ func (r *keptReader) Read(p []byte) (int, error) {
 	if r.read == r.kept {
 		return 0, io.EOF
 	}
-	n, err := r.f.ReadAt(p, r.read)
+	n, err := r.file.f.ReadAt(p, r.read)
 	r.sum.Write(p[:n])
 	r.read += int64(n)
 	if n > 0 {
@@ -161,11 +161,11 @@ func (w *PartialBlob) Abort() {
 // ResumeBlob if it is worth it. It is for blobs of which nothing is known to be
 // wrong.
 func (w *PartialBlob) Suspend() {
-	if !w.shared || w.size < minPartial || w.err != nil {
+	if !w.shared || w.file.size < minPartial || w.err != nil {
 		w.Abort()
 		return
 	}
 	w.err = errEnded
-	_ = w.f.Close()
+	_, _ = w.file.trim(), w.file.f.Close()
 	w.unlock()
 }

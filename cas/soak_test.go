@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -322,7 +323,7 @@ func (w *soakWorker) layer(n int, _ *Action) error {
 		return err
 	}
 	defer l.Abort()
-	if _, err := l.Pack().WriteString(text); err != nil {
+	if _, err := io.WriteString(l.Pack(), text); err != nil {
 		return err
 	}
 	return l.Commit(context.Background(), d)

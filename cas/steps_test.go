@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -72,8 +73,8 @@ func putStepLayer(ctx context.Context, s *Store) error {
 		return err
 	}
 	defer w.Abort()
-	_, indexErr := w.Index().WriteString(stepIndex)
-	_, packErr := w.Pack().WriteString(stepPack)
+	_, indexErr := io.WriteString(w.Index(), stepIndex)
+	_, packErr := io.WriteString(w.Pack(), stepPack)
 	return errors.Join(indexErr, packErr, w.Commit(ctx, stepDiffID))
 }
 

@@ -186,9 +186,7 @@ type overwriter struct {
 
 func (w overwriter) Commit(ctx context.Context, d digest.Digest) error {
 	if l, err := w.s.Layer(d); err == nil && l.PackSize > 0 {
-		if info, err := w.Pack().Stat(); err == nil && info.Size() > 0 {
-			_ = w.s.QuarantineLayer(d, errWhy)
-		}
+		_ = w.s.QuarantineLayer(d, errWhy)
 	}
 	return w.LayerWriter.Commit(ctx, d)
 }

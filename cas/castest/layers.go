@@ -2,6 +2,7 @@ package castest
 
 import (
 	"errors"
+	"io"
 	"os"
 	"testing"
 
@@ -15,8 +16,8 @@ func putLayer(t testing.TB, s Store, diffID digest.Digest, index, pack string) e
 		return err
 	}
 	defer w.Abort()
-	_, indexErr := w.Index().WriteString(index)
-	_, packErr := w.Pack().WriteString(pack)
+	_, indexErr := io.WriteString(w.Index(), index)
+	_, packErr := io.WriteString(w.Pack(), pack)
 	return errors.Join(indexErr, packErr, w.Commit(t.Context(), diffID))
 }
 
@@ -63,7 +64,7 @@ func layerFirstStays(t testing.TB, s Store) {
 func layerEnds(t testing.TB, s Store) {
 	w, err := s.NewLayer()
 	must(t, err)
-	_, err = w.Pack().WriteString("x")
+	_, err = io.WriteString(w.Pack(), "x")
 	must(t, err)
 	wantNoLayer(t, s, tarID)
 	w.Abort()
