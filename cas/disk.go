@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"banger/internal/reflink"
 )
 
 // disk holds the calls by which the store changes what is on disk. They are
@@ -72,6 +74,10 @@ func realDisk() disk {
 		flock:      flock,
 		remote:     remote,
 	}
+}
+
+func cloneRange(dst *os.File, to int64, src *os.File, from, n int64) error {
+	return reflink.Range(int(dst.Fd()), to, int(src.Fd()), from, n)
 }
 
 func rename(from, to string, replace bool) error {

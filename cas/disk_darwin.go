@@ -109,6 +109,3 @@ var omitTime = unix.Timespec{Nsec: -2}
 // badMedium are the errors by which a filesystem says that it cannot read what
 // it has.
 var badMedium = []error{unix.EIO, unix.EBADMSG}
-
-// cloneRange fails: this system clones only whole files.
-func cloneRange(*os.File, int64, *os.File, int64, int64) error { return unix.ENOTSUP }

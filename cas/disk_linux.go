@@ -78,9 +78,3 @@ var omitTime = unix.Timespec{Nsec: unix.UTIME_OMIT}
 // badMedium are the errors by which a filesystem says that it cannot read what
 // it has.
 var badMedium = []error{unix.EIO, unix.EUCLEAN, unix.EBADMSG}
-
-// cloneRange is FICLONERANGE (ioctl_ficlonerange(2)).
-func cloneRange(dst *os.File, to int64, src *os.File, from, n int64) error {
-	r := unix.FileCloneRange{Src_fd: int64(src.Fd()), Src_offset: uint64(from), Src_length: uint64(n), Dest_offset: uint64(to)}
-	return os.NewSyscallError("ficlonerange", unix.IoctlFileCloneRange(int(dst.Fd()), &r))
-}

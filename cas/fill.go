@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
+	"banger/internal/reflink"
 	"banger/internal/zeros"
 )
 
@@ -19,12 +20,6 @@ const (
 
 	// copyBuffers is how many steps are in memory at most.
 	copyBuffers = 4
-
-	// sharedBlock is a multiple of the block sizes of XFS and Btrfs as they
-	// are made on most machines, where packs begin large bodies, and from
-	// sharedBody bytes on it pays to share them.
-	sharedBlock = 4 << 10
-	sharedBody  = 64 << 10
 )
 
 // fill makes the empty output the image of src. Where the filesystem cannot
@@ -113,7 +108,7 @@ func (c *copier) batch(ctx context.Context, src *source) error {
 
 // add puts a piece into the batch, or begins a new one with it.
 func (c *copier) add(ctx context.Context, p piece) error {
-	if p.at-c.end >= sharedBlock || p.at+p.n-c.at > copyStep {
+	if p.at-c.end >= reflink.Block || p.at+p.n-c.at > copyStep {
 		if err := c.flush(ctx); err != nil {
 			return err
 		}
@@ -144,10 +139,10 @@ func (c *copier) share(ctx context.Context, p piece) (piece, error) {
 	if !p.body { // dst has it, and what lies beside it in a batch must not cover it
 		return piece{}, c.flush(ctx)
 	}
-	if p.n < sharedBody || p.at%sharedBlock != 0 || p.off%sharedBlock != 0 {
+	if p.n < reflink.Large || !reflink.Aligned(p.at, p.off) {
 		return p, nil
 	}
-	whole := p.n &^ (sharedBlock - 1)
+	whole := reflink.Whole(p.n)
 	if c.disk.cloneRange(c.dst, p.at, p.from, p.off, whole) != nil {
 		return p, nil
 	}

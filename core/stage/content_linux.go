@@ -7,17 +7,11 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"banger/internal/reflink"
 	"banger/sdk/tree"
 )
 
-const (
-	// sharedBody is from how many bytes on a file starts on a block boundary in
-	// its pack, so that it can share blocks.
-	sharedBody = 64 << 10
-	blockSize  = 4 << 10
-
-	bufSize = 64 * blockSize // of what is read at a time
-)
+const bufSize = 64 * reflink.Block // of what is read at a time
 
 // content writes e's extents to fd, leaves holes between them, and holds what
 // the packs have against the SHA-256 in e.
@@ -35,11 +29,11 @@ func (w *worker) content(ctx context.Context, e *tree.Entry, fd int) error {
 // share makes the whole blocks of a large file the packs', where the
 // filesystem can do that, and says whether it did.
 func (w *worker) share(e *tree.Entry, fd int) bool {
-	if e.DataSize() < sharedBody || w.noShare.Load() {
+	if e.DataSize() < reflink.Large || w.noShare.Load() {
 		return false
 	}
 	for _, x := range e.Extents {
-		if x.Offset%blockSize != 0 || x.PackOffset%blockSize != 0 {
+		if !reflink.Aligned(x.Offset, x.PackOffset) {
 			return false
 		}
 	}
@@ -52,16 +46,12 @@ func (w *worker) share(e *tree.Entry, fd int) bool {
 	return true
 }
 
-// shareExtent is ioctl_ficlonerange(2).
 func (w *worker) shareExtent(x *tree.Extent, fd int) error {
 	pack, err := w.packs.Pack(x.Layer)
-	if err != nil || x.Length < blockSize { // 0 would be all that follows
+	if err != nil {
 		return err
 	}
-	return unix.IoctlFileCloneRange(fd, &unix.FileCloneRange{
-		Src_fd: int64(pack.Fd()), Src_offset: uint64(x.PackOffset),
-		Src_length: uint64(x.Length &^ (blockSize - 1)), Dest_offset: uint64(x.Offset),
-	})
+	return reflink.Range(fd, x.Offset, int(pack.Fd()), x.PackOffset, reflink.Whole(x.Length))
 }
 
 // fileSink writes a file's data at its offsets.
@@ -76,8 +66,8 @@ type fileSink struct {
 func (s fileSink) Data(offset int64, p []byte) error {
 	s.meter.add(int64(len(p)))
 	if s.shared {
-		whole := len(p) &^ (blockSize - 1)
-		p, offset = p[whole:], offset+int64(whole)
+		whole := reflink.Whole(int64(len(p)))
+		p, offset = p[whole:], offset+whole
 	}
 	for len(p) > 0 {
 		n, err := unix.Pwrite(s.fd, p, offset)

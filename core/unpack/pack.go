@@ -5,14 +5,8 @@ import (
 	"fmt"
 	"io"
 
+	"banger/internal/reflink"
 	"banger/internal/tarread"
-)
-
-const (
-	// alignedFrom is the length in bytes from which a run of data starts on a
-	// block boundary, so that a builder can share its blocks with an image.
-	alignedFrom = 64 << 10
-	packBlock   = 4 << 10
 )
 
 // packWriter writes a pack from start to end.
@@ -26,12 +20,13 @@ func newPackWriter(w io.Writer) *packWriter {
 }
 
 // begin prepares for the data of s. Long runs that lie on a block boundary in
-// their file get one in the pack, after zeros; others follow at once.
+// their file get one in the pack, after zeros, so that a builder can share
+// their blocks with an image; others follow at once.
 func (p *packWriter) begin(s tarread.Segment) error {
-	if s.Length < alignedFrom || s.Offset%packBlock != 0 {
+	if s.Length < reflink.Large || !reflink.Aligned(s.Offset) {
 		return nil
 	}
-	return p.write(zeros[:-p.offset&(packBlock-1)])
+	return p.write(zeros[:-p.offset&(reflink.Block-1)])
 }
 
 func (p *packWriter) write(b []byte) error {

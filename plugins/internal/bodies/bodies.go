@@ -19,10 +19,6 @@ import (
 )
 
 const (
-	// blockSize is that of the image, and what large bodies are aligned to in
-	// packs, in bytes.
-	blockSize = 4096
-
 	maxWorkers = 8
 
 	// batchSize is the most that is written at once.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"sync/atomic"
 
+	"banger/internal/reflink"
 	"banger/internal/sparse"
 	"banger/sdk"
 	"banger/sdk/tree"
@@ -105,16 +106,13 @@ type cloned struct{ *segmentSink }
 
 // Data writes the end of the body, which does not fill a block.
 func (c cloned) Data(offset int64, p []byte) error {
-	whole := wholeBlocks(int64(len(p)))
+	whole := reflink.Whole(int64(len(p)))
 	c.meter.add(whole)
 	if whole == int64(len(p)) {
 		return nil
 	}
 	return c.segmentSink.Data(offset+whole, p[whole:])
 }
-
-// wholeBlocks rounds n down to whole blocks.
-func wholeBlocks(n int64) int64 { return n &^ (blockSize - 1) }
 
 // meter tells how many bytes have been written.
 type meter struct {
