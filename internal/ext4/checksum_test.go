@@ -36,7 +36,7 @@ func TestChecksums(t *testing.T) {
 	}
 	want.Entries = slices.Insert(want.Entries, many+1, names...)
 	image := filepath.Join(t.TempDir(), "image")
-	p := writeImage(t, image, want, packs, Options{Features: AllFeatures, UUID: [16]byte{7}}, Size{Blocks: 16384, Inodes: 9000})
+	p := writeImage(t, image, want, packs, Options{Features: AllFeatures, UUID: [16]byte{7}}, Size{Blocks: 4 * 32768, Inodes: 20_000})
 
 	inode := func(path string) *inode {
 		number := p.Inode(want.Index(path))
@@ -46,6 +46,7 @@ func TestChecksums(t *testing.T) {
 	for name, at := range map[string]int64{
 		"superblock":       superOffset + 0x78,
 		"group descriptor": BlockSize + 0x30,
+		"one of no inode":  BlockSize + 3*64 + 0x30,
 		"inode":            p.places[0].table*BlockSize + int64(inode("n3").number-1)*InodeSize + 0x10,
 		"end of an inode":  p.places[0].table*BlockSize + int64(inode("xattrs").number-1)*InodeSize + 0xff,
 		"names":            block("", 0) + 24 + direntHeader,

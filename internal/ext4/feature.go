@@ -1,6 +1,10 @@
 package ext4
 
-import "strings"
+import (
+	"cmp"
+	"fmt"
+	"strings"
+)
 
 // The bits of s_feature_compat, s_feature_incompat and s_feature_ro_compat
 // (Documentation/filesystems/ext4/super.rst) that this package knows.
@@ -14,9 +18,12 @@ const (
 	incompatRecover  = 0x4
 	incompatExtents  = 0x40
 	incompat64Bit    = 0x80
+	incompatMMP      = 0x100
 	incompatFlexBG   = 0x200
+	incompatEAInode  = 0x400
 	incompatCsumSeed = 0x2000
 	incompatLargeDir = 0x4000
+	incompatCasefold = 0x20000
 
 	roSparseSuper  = 0x1
 	roLargeFile    = 0x2
@@ -24,8 +31,29 @@ const (
 	roGDTCsum      = 0x10
 	roDirNlink     = 0x20
 	roExtraIsize   = 0x40
+	roBigalloc     = 0x200
 	roMetadataCsum = 0x400
 )
+
+// unread are the names that mke2fs(8) has for bits of s_feature_incompat that
+// this package does not read.
+var unread = map[uint32]string{
+	0x1: "compression", 0x8: "journal_dev", 0x10: "meta_bg", 0x1000: "dirdata", 0x8000: "inline_data", 0x10000: "encrypt",
+}
+
+// unreadNames are the names of what is not read of a filesystem with these
+// features. A bit without a name is its own.
+func unreadNames(incompat, readOnly uint32) (names []string) {
+	for bit := uint32(1); bit != 0; bit <<= 1 {
+		if incompat&bit != 0 {
+			names = append(names, cmp.Or(unread[bit], fmt.Sprintf("%#x", bit)))
+		}
+	}
+	if readOnly&roBigalloc != 0 {
+		names = append(names, "bigalloc")
+	}
+	return names
+}
 
 // Features are the parts of ext4 that a new image can do without, for guests
 // whose kernel or boot loader is too old for them.

@@ -17,8 +17,9 @@ import (
 	"banger/sdk/tree"
 )
 
-// makeImage makes a small image with a directory, files, xattrs and symlinks.
-func makeImage(t testing.TB) string {
+// makeImage makes a small image with a directory, files, xattrs and symlinks,
+// in a form that arguments of mkfs.ext4 change.
+func makeImage(t testing.TB, args ...string) string {
 	t.Helper()
 	mkfs := need.Tool(t, "mkfs.ext4", "e2fsprogs")
 	dir := t.TempDir()
@@ -38,7 +39,8 @@ func makeImage(t testing.TB) string {
 	}
 	image := filepath.Join(dir, "image")
 	const features = "none,ext_attr,dir_index,filetype,extent,64bit,flex_bg,sparse_super,large_file,huge_file,dir_nlink,extra_isize,metadata_csum"
-	out, err := exec.CommandContext(t.Context(), mkfs, "-F", "-q", "-b", "4096", "-I", "256", "-N", "64", "-O", features, "-d", root, image, "2M").CombinedOutput()
+	args = append([]string{"-F", "-q", "-b", "4096", "-I", "256", "-N", "64", "-O", features, "-d", root}, args...)
+	out, err := exec.CommandContext(t.Context(), mkfs, append(args, image, "2M")...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("mkfs.ext4: %v: %s", err, out)
 	}

@@ -3,7 +3,10 @@ package ext4
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
+
+	"golang.org/x/sys/unix"
 )
 
 // ErrFormat is wrapped by every error about bytes that are not an ext4
@@ -19,10 +22,11 @@ const (
 
 // Image is an open image. It reads filesystems with blocks of 1 to 4 KiB,
 // with or without checksums, whose files and directories are mapped by
-// extents; no meta_bg, inline_data or ea_inode. It trusts nothing: what it
-// reads is bounded by the size of the image, checksums are checked where
-// there are any, and nonsense is an error that wraps [ErrFormat]. It does not
-// look at bitmaps; e2fsck does.
+// extents; no bigalloc, encrypt, inline_data or meta_bg, and no xattr whose
+// value has an inode of its own. It trusts nothing: what it reads is bounded
+// by the size of the image, checksums are checked where there are any, and
+// nonsense is an error that wraps [ErrFormat]. It does not look at bitmaps;
+// e2fsck does.
 //
 // An Image is not safe for concurrent use.
 type Image struct {
@@ -45,7 +49,7 @@ func Open(path string) (*Image, error) { return open(path, os.O_RDONLY) }
 func OpenRW(path string) (*Image, error) { return open(path, os.O_RDWR) }
 
 func open(path string, flag int) (*Image, error) {
-	f, err := os.OpenFile(path, flag, 0)
+	f, err := os.OpenFile(path, flag|unix.O_NONBLOCK, 0) // a fifo is refused, and not waited for
 	if err != nil {
 		return nil, fmt.Errorf("open image: %w", err)
 	}
@@ -72,14 +76,17 @@ func (m *Image) load() error {
 		return fmt.Errorf("%w: not a regular file", ErrFormat)
 	}
 	var b [superSize]byte
-	if n, err := m.f.ReadAt(b[:], superOffset); n < len(b) {
-		return fmt.Errorf("%w: superblock: %w", ErrFormat, err)
+	switch _, err := m.f.ReadAt(b[:], superOffset); {
+	case errors.Is(err, io.EOF):
+		return fmt.Errorf("%w: %d bytes are too few for a superblock", ErrFormat, info.Size())
+	case err != nil:
+		return fmt.Errorf("superblock: %w", err)
 	}
 	if m.super, err = parseSuper(b[:]); err != nil {
 		return err
 	}
-	if m.super.Blocks > info.Size()/int64(m.super.BlockSize) {
-		return fmt.Errorf("%w: %d blocks in a file of %d bytes", ErrFormat, m.super.Blocks, info.Size())
+	if want := m.super.Blocks * int64(m.super.BlockSize); want > info.Size() {
+		return fmt.Errorf("%w: it is cut short: a filesystem of %d bytes in a file of %d", ErrFormat, want, info.Size())
 	}
 	return nil
 }

@@ -47,6 +47,14 @@ type place struct {
 }
 
 func (r *treeReader) read() error {
+	for g := range r.super.groups() { // those of which no inode is used, too
+		if err := r.ctx.Err(); err != nil {
+			return err
+		}
+		if _, err := r.table(g); err != nil {
+			return err
+		}
+	}
 	r.found = []place{{"", RootInode}}
 	if err := r.names(place{"", RootInode}, 0); err != nil {
 		return err
@@ -55,13 +63,13 @@ func (r *treeReader) read() error {
 	r.tree = &tree.Tree{Entries: make([]tree.Entry, 0, len(r.found))}
 	for k, p := range r.found {
 		if k > 0 && p.path == r.found[k-1].path {
-			return fmt.Errorf("%w: %q is there twice", ErrFormat, p.path)
+			return fmt.Errorf("%w: %q is there twice", ErrFormat, "/"+p.path)
 		}
 		if err := r.ctx.Err(); err != nil {
 			return err
 		}
 		if err := r.entry(p); err != nil {
-			return fmt.Errorf("%q: %w", p.path, err)
+			return fmt.Errorf("%q: %w", "/"+p.path, err)
 		}
 	}
 	return nil
@@ -74,7 +82,7 @@ func (r *treeReader) names(at place, depth int) error {
 		return err
 	}
 	if r.dirs[at.inode] || depth > mostDepth {
-		return fmt.Errorf("%w: directory %q, inode %d, has several places", ErrFormat, at.path, at.inode)
+		return fmt.Errorf("%w: directory %q, inode %d, has several places", ErrFormat, "/"+at.path, at.inode)
 	}
 	r.dirs[at.inode] = true
 	var subdirs []place
@@ -92,10 +100,15 @@ func (r *treeReader) names(at place, depth int) error {
 		}
 		return r.ctx.Err()
 	})
-	for i := 0; err == nil && i < len(subdirs); i++ {
-		err = r.names(subdirs[i], depth+1)
+	if err != nil {
+		return fmt.Errorf("%q: %w", "/"+at.path, err)
 	}
-	return err
+	for _, d := range subdirs {
+		if err := r.names(d, depth+1); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // entry reads the inode of a name.

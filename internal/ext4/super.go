@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"strings"
 
 	"banger/internal/hint"
 )
@@ -54,7 +55,7 @@ func parseSuper(b []byte) (Super, error) {
 	if u16(b, 0x38) != superMagic {
 		return s, fmt.Errorf("%w: no ext4 magic", ErrFormat)
 	}
-	if err := checkFeatures(u32(b, 0x60)); err != nil {
+	if err := checkFeatures(u32(b, 0x60), u32(b, 0x64)); err != nil {
 		return s, err
 	}
 	if u32(b, 0x60)&incompat64Bit != 0 {
@@ -73,13 +74,19 @@ func parseSuper(b []byte) (Super, error) {
 }
 
 // checkFeatures refuses what would have the rest read wrongly.
-func checkFeatures(incompat uint32) error {
+func checkFeatures(incompat, readOnly uint32) error {
 	if incompat&incompatRecover != 0 {
 		return hint.With(fmt.Errorf("%w: %w", ErrFormat, ErrJournal), "unmount it, or run e2fsck -fy on a copy")
 	}
-	const known = incompatFiletype | incompatExtents | incompat64Bit | incompatFlexBG | incompatCsumSeed | incompatLargeDir
-	if incompat&^known != 0 || incompat&incompatFiletype == 0 || incompat&incompatExtents == 0 {
-		return fmt.Errorf("%w: incompatible features %#x", ErrFormat, incompat)
+	const known = incompatFiletype | incompatExtents | incompat64Bit | incompatMMP | incompatFlexBG | incompatEAInode |
+		incompatCsumSeed | incompatLargeDir | incompatCasefold
+	switch unread := unreadNames(incompat&^known, readOnly); {
+	case len(unread) > 0:
+		return fmt.Errorf("%w: it has the features %s", ErrFormat, strings.Join(unread, ", "))
+	case incompat&incompatExtents == 0:
+		return fmt.Errorf("%w: it has not the feature extent, as ext2 and ext3", ErrFormat)
+	case incompat&incompatFiletype == 0:
+		return fmt.Errorf("%w: it has not the feature filetype", ErrFormat)
 	}
 	return nil
 }
