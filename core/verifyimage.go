@@ -63,7 +63,7 @@ func (e *Engine) VerifyImage(ctx context.Context, o VerifyImageOptions) (*Verifi
 	got, err := img.ReadTree(ctx)
 	switch {
 	case errors.Is(err, ext4.ErrFormat):
-		v.Differences = []compare.Difference{{Field: "filesystem", Want: "ext4", Got: err.Error()}}
+		v.Differences = []compare.Difference{{Field: compare.Filesystem, Want: "ext4", Got: err.Error()}}
 	case err != nil:
 		return nil, fmt.Errorf("verify %s: %w", o.File, err)
 	default:
@@ -143,12 +143,21 @@ func (e *Engine) Diff(ctx context.Context, a, b Image, o compare.Options) ([]com
 	return list, err
 }
 
+// NoFile says of an image that was not had that its reference, where it looks
+// like a path, names no file either. A nil err stays nil.
+func NoFile(ref string, err error) error {
+	if err == nil || strings.Contains(ref, ":") {
+		return err
+	}
+	return fmt.Errorf("%s is no file, and as an image: %w", ref, err)
+}
+
 // treeOf reads the tree that a file holds, or that of an image if there is no
 // such file.
 func (e *Engine) treeOf(ctx context.Context, im Image) (*tree.Tree, error) {
 	if info, err := os.Stat(im.Ref); err != nil || !info.Mode().IsRegular() {
 		t, _, err := e.Tree(ctx, im)
-		return t, err
+		return t, NoFile(im.Ref, err)
 	}
 	img, err := ext4.Open(im.Ref)
 	if err == nil {

@@ -44,7 +44,7 @@ func inspectImage(c *cli.Context) error {
 	}
 	x, err := answer(c, openSession, func(e *core.Engine) (*core.Inspection, error) { return e.Inspect(c.Context, im) })
 	if err != nil {
-		return err
+		return core.NoFile(im.Ref, err)
 	}
 	top := c.Int("top")
 	x.Files, x.Hidden = x.Files[:min(top, len(x.Files))], x.Hidden[:min(top, len(x.Hidden))]

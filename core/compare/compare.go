@@ -38,7 +38,11 @@ const (
 	Xattr   = "xattr"
 )
 
-// Fields are all of them, as Options.Ignore takes them.
+// Filesystem is the field of a difference between a tree and an image that
+// cannot be read to its end: Got says why. Trees finds no such difference.
+const Filesystem = "filesystem"
+
+// Fields are all that Options.Ignore takes.
 var Fields = []string{Type, Size, Content, Target, Owner, Mode, MTime, Device, Links, Xattr}
 
 // Options say what does not count.
@@ -180,6 +184,8 @@ func (c *comparer) xattrs(path string, w, g []tree.Xattr) {
 // escaped.
 func (d Difference) String() string {
 	switch {
+	case d.Field == Filesystem:
+		return "filesystem: " + d.Got
 	case d.Field == Type && d.Got == "":
 		return fmt.Sprintf("%q: missing: a %s", "/"+d.Path, d.Want)
 	case d.Field == Type && d.Want == "":
