@@ -235,3 +235,25 @@ func TestFiftyGiB(t *testing.T) {
 		}
 	})
 }
+
+// TestLargestFile: a file may have 2^32-1 blocks, by what the kernel takes,
+// and one of a byte more is left out.
+func TestLargestFile(t *testing.T) {
+	const most = 1<<44 - BlockSize
+	for size, omitted := range map[int64]int{most: 0, most + 1: 1} {
+		b := treetest.New(t.TempDir())
+		b.File("e", "x")
+		want, packs := b.Tree()
+		end := want.Lookup("e").Extents[0]
+		end.Offset = size - 1
+		want.Entries = append(want.Entries, tree.Entry{Path: "largest", Type: tree.Regular, Mode: 0o644, Size: size, Extents: []tree.Extent{end}})
+		image := filepath.Join(t.TempDir(), "image")
+		p := writeImage(t, image, want, packs, Options{Features: AllFeatures}, Size{Blocks: 16384, Inodes: 64})
+		if len(p.Omitted()) != omitted {
+			t.Fatalf("a file of %d bytes: %v", size, p.Omitted())
+		}
+		if omitted == 0 {
+			ext4test.SameData(t, filepath.Join(ext4test.Mount(t, image), "largest"), want.Lookup("largest"), packs.File)
+		}
+	}
+}

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"banger/internal/ext4"
 	"banger/internal/ext4test"
 	"banger/internal/fstree"
 	"banger/internal/need"
@@ -82,6 +83,20 @@ func (l kernelLog) complaints(t *testing.T, device string) (list []string) {
 		if about && (strings.Contains(text, "EXT4-fs error") || strings.Contains(text, "EXT4-fs warning") || strings.Contains(text, "JBD2:")) {
 			list = append(list, text)
 		}
+	}
+}
+
+// TestKernelComplains: what the kernel has to say against an image is heard.
+func TestKernelComplains(t *testing.T) {
+	want, packs := tiny(t, flat(10))
+	got := build(t, job{builder: "ext4", tree: want, packs: packs})
+	need.Run(t, need.Tool(t, "debugfs", "e2fsprogs"), "-w", "-R", "zap_block -f /d -o 40 -l 1 -p 0x58 0", got.image)
+	dir, umount := mountRW(t, got.image)
+	if names, err := os.ReadDir(dir + "/d"); err == nil {
+		t.Errorf("the kernel lists %v", names)
+	}
+	if len(umount()) == 0 {
+		t.Error("a damaged directory is not complained of")
 	}
 }
 
@@ -240,6 +255,9 @@ func TestResize(t *testing.T) {
 			for _, size := range c.to {
 				need.Run(t, need.Tool(t, "resize2fs", "e2fsprogs"), got.image, size)
 				ext4test.Fsck(t, got.image)
+				if want, err := sdk.ParseSize(size); err != nil || superOf(t, got.image).Blocks != want/ext4.BlockSize {
+					t.Errorf("%d blocks, not %s, %v", superOf(t, got.image).Blocks, size, err)
+				}
 			}
 			sameAsTree(t, got.image, want, fstree.Options{Skip: []string{"lost+found"}})
 		})

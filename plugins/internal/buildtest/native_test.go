@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"banger/internal/ext4"
 	"banger/internal/ext4test"
 	"banger/internal/fstree"
 	"banger/internal/need"
@@ -80,6 +81,30 @@ func TestNativeCancel(t *testing.T) {
 	}
 }
 
+// TestNativeLostFound: the directory that fsck(8) wants is there unless told
+// otherwise.
+func TestNativeLostFound(t *testing.T) {
+	b := newTree(t)
+	want, packs := b.Tree()
+	for value, there := range map[string]bool{"": true, "true": true, "false": false} {
+		options := sdk.Options{}
+		if value != "" {
+			options["lost-found"] = value
+		}
+		m, err := ext4.Open(build(t, job{builder: "ext4", tree: want, packs: packs, options: options}).image)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := m.ReadTree(t.Context())
+		if err := errors.Join(err, m.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if e := got.Lookup("lost+found"); (e != nil) != there || there && (e.Type != tree.Directory || e.Mode != 0o700) {
+			t.Errorf("lost-found=%s: %+v", value, e)
+		}
+	}
+}
+
 // TestNativeOptions: what the options of ext4 do, and what they refuse.
 func TestNativeOptions(t *testing.T) {
 	b := newTree(t)
@@ -89,6 +114,7 @@ func TestNativeOptions(t *testing.T) {
 	for _, c := range []struct{ option, value, line string }{
 		{"uuid", uuid, "Filesystem UUID:          " + uuid},
 		{"journal", "32M", "Total journal size:       32M"},
+		{"journal", "none", "Filesystem features:      ext_attr resize_inode"},
 		{"reserved", "3", "Reserved block count:     737"},
 		{"features", "^metadata_csum,^64bit,^dir_index,^resize_inode", "has_journal ext_attr filetype extent flex_bg sparse_super large_file huge_file dir_nlink extra_isize\n"},
 		{"label", "other", "Filesystem volume name:   other"},
