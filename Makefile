@@ -151,11 +151,14 @@ install: $(if $(BUILDERS),$(BINARIES),bin/banger) ## Install into DESTDIR= PREFI
 ARCH ?= amd64 arm64
 
 .PHONY: release
-release: $(ARCH:%=build/release/banger-%) ## Build static binaries for ARCH="amd64 arm64" into build/release
+release: $(ARCH:%=build/release/banger-%) $(ARCH:%=build/release/banger-darwin-%) ## Build binaries for Linux and macOS, ARCH="amd64 arm64", into build/release
 
-.PHONY: $(ARCH:%=build/release/banger-%)
+.PHONY: $(ARCH:%=build/release/banger-%) $(ARCH:%=build/release/banger-darwin-%)
 $(ARCH:%=build/release/banger-%): build/release/banger-%:
 	GOOS=linux GOARCH=$* $(GOBUILD) -ldflags '-s -w -X main.release=$(VERSION)' -o $@ ./cmd/banger
+
+$(ARCH:%=build/release/banger-darwin-%): build/release/banger-darwin-%:
+	GOOS=darwin GOARCH=$* $(GOBUILD) -ldflags '-s -w -X main.release=$(VERSION)' -o $@ ./cmd/banger
 
 .PHONY: deb
 deb: $(ARCH:%=build/release/banger-%) $(if $(BUILDERS),$(ARCH:%=build/release/builders-%)) bin/banger ## Make Debian packages for ARCH="amd64 arm64" in build/release; BUILDERS=1 as for install
