@@ -135,6 +135,9 @@ func printRemoved(c *cli.Context, u *ui, res cas.GCResult) error {
 	if c.Bool("json") {
 		return printJSON(c, removedOutput{c.Bool("dry-run"), res.Removed, res.Total(), res.Before, res.After, res.Failed})
 	}
+	if c.Bool("dry-run") {
+		u.Log(sdk.LogInfo, "nothing was removed, this is what would be")
+	}
 	t := newTable(c.App.Writer)
 	printAmounts(t, res.Removed)
 	return flushTable(t)
