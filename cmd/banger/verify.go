@@ -38,7 +38,7 @@ func diffCommand() *cli.Command {
 func ignoreFlag() cli.Flag {
 	return &cli.StringSliceFlag{
 		Name: "ignore", EnvVars: env("ignore"),
-		Usage: "`WHAT` does not count: " + strings.Join(compare.Fields, ", ") + ", xattr:NAME, or a /PATH with all below it; may be given again",
+		Usage: "`WHAT` does not count: " + strings.Join(compare.Fields, ", ") + ", xattr:NAME, or a /PATH with all below it, / for itself alone; may be given again",
 	}
 }
 

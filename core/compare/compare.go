@@ -48,7 +48,8 @@ var Fields = []string{Type, Size, Content, Target, Owner, Mode, MTime, Device, L
 // Options say what does not count.
 type Options struct {
 	// Ignore has fields, "xattr:NAME" for a single one, and paths with a
-	// leading slash, which stand for all that lies below them, too.
+	// leading slash, which stand for all that lies below them, too; "/" is the
+	// root directory alone.
 	Ignore []string
 }
 
@@ -99,6 +100,7 @@ func (c *comparer) differ(path, field, want, got string) {
 func (c *comparer) ignored(path, field string) bool {
 	return slices.ContainsFunc(c.Ignore, func(s string) bool {
 		if p, ok := strings.CutPrefix(s, "/"); ok {
+			p = strings.TrimSuffix(p, "/")
 			return path == p || strings.HasPrefix(path, p+"/")
 		}
 		return field == s || s == Xattr && strings.HasPrefix(field, Xattr+":")
