@@ -30,13 +30,13 @@ func cacheCommand() *cli.Command {
 	}
 }
 
-// onStore makes a command without operands of what it does with the store.
+// onStore makes a command without operands of what it sees in the store.
 func onStore(do func(c *cli.Context, store *cas.Store) error) cli.ActionFunc {
 	return func(c *cli.Context) error {
 		if err := noOperands(c); err != nil {
 			return err
 		}
-		store, err := openStore(c)
+		store, err := viewStore(c)
 		if err != nil {
 			return err
 		}
