@@ -45,11 +45,11 @@ func cacheVerify(c *cli.Context) error {
 	} else {
 		err = printFindings(c.App.Writer, v.Findings)
 	}
-	return errors.Join(err, verdict(v, s.ui))
+	return errors.Join(err, verdict(v, c.Bool("repair"), s.ui))
 }
 
-// verdict is the error of a store that is not sound; what is, is said.
-func verdict(v *core.Verified, u *ui) error {
+// verdict is the error of a store that was not sound; what is, is said.
+func verdict(v *core.Verified, repair bool, u *ui) error {
 	counts := make(map[cas.Verdict]int)
 	kept := 0
 	for _, f := range v.Findings {
@@ -70,8 +70,8 @@ func verdict(v *core.Verified, u *ui) error {
 		return hint.With(err, "run it as a user who may write to the store")
 	case counts[cas.Unchecked] > 0:
 		return hint.With(err, "run it as a user who may read all of the store")
-	case counts[cas.Damaged] > 0:
-		return hint.With(err, "nothing needs to be done: what was damaged counts as absent, and is fetched or built again when it is needed")
+	case counts[cas.Damaged] > 0 || repair:
+		return hint.With(err, "nothing needs to be done: what was found counts as absent, and is fetched or built again when it is needed")
 	}
 	return hint.With(err, "drop what dangles with --repair, or leave it: it counts as absent")
 }

@@ -18,6 +18,6 @@ var storeFailures = []failure{
 	{"nothing to remove of that digest", "cache rm sha256:NODIGEST", exitNotFound, `nothing of that name in the store: sha256:NODIGEST`, `see what there is with banger cache ls`},
 	{"nothing to remove at all", "cache rm UPPER/case", exitUsage, `bad image reference`, `oci:DIR`},
 
-	{"damaged store", "BANGER_STORE=damaged cache verify --progress none", exitDifference, `the store is not sound: of .*, 1 damaged`, `nothing needs to be done: what was damaged counts as absent, and is fetched or built again when it is needed`},
+	{"damaged store", "BANGER_STORE=damaged cache verify --progress none", exitDifference, `the store is not sound: of .*, 1 damaged`, `nothing needs to be done: what was found counts as absent, and is fetched or built again when it is needed`},
 	{"store that dangles", "BANGER_STORE=damaged cache verify --progress none", exitDifference, `the store is not sound: of .*, 0 damaged, [0-9]+ dangling`, `drop what dangles with --repair, or leave it: it counts as absent`},
 }
