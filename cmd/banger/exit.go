@@ -52,6 +52,12 @@ var errUsage = errors.New("usage")
 // errStore marks a store that does not open, for whatever reason.
 var errStore = errors.New("open store")
 
+// storeFailure is an error that is an errStore and says so itself.
+type storeFailure struct{ error }
+
+func (e storeFailure) Unwrap() error        { return e.error }
+func (e storeFailure) Is(target error) bool { return target == errStore }
+
 // errInterrupted is the cause of a context that a signal ended.
 var errInterrupted = errors.New("interrupted")
 

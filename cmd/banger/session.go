@@ -120,7 +120,7 @@ func storeDir(c *cli.Context) (string, error) {
 	}
 	cache := userDir("XDG_CACHE_HOME", ".cache")
 	if cache == "" {
-		return "", storeError(errors.New("no place for it: neither XDG_CACHE_HOME nor HOME is an absolute path"))
+		return "", storeError(errors.New("open store: no place for it: neither XDG_CACHE_HOME nor HOME is an absolute path"))
 	}
 	return filepath.Join(cache, "banger", "oci"), nil
 }
@@ -140,7 +140,7 @@ func userDir(variable, below string) string {
 
 // storeError marks the error of a store that does not open.
 func storeError(err error) error {
-	err = fmt.Errorf("%w: %w", errStore, err)
+	err = storeFailure{err}
 	if hint.Of(err) == "" {
 		err = hint.With(err, "name a directory that you may write to with --store or BANGER_STORE")
 	}
