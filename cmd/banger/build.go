@@ -95,9 +95,6 @@ func buildOptions(c *cli.Context) (core.BuildOptions, error) {
 	if err := checkPlaces(c, "output", "losses", "config-out"); err != nil {
 		return core.BuildOptions{}, err
 	}
-	if c.String("output") == "-" {
-		return core.BuildOptions{}, usagef("an image does not go to standard output; for a file of that name write ./-")
-	}
 	return core.BuildOptions{
 		Image: im, Builder: c.String("builder"), Options: options, Size: size,
 		Output: c.String("output"), NoCache: c.Bool("no-cache"),
@@ -111,8 +108,11 @@ func checkPlaces(c *cli.Context, flags ...string) error {
 	taken := make(map[string]string)
 	for _, flag := range flags {
 		path := c.String(flag)
-		if path == "" {
+		switch path {
+		case "":
 			continue
+		case "-":
+			return usagef("--%s does not go to standard output; for a file of that name write ./-", flag)
 		}
 		if other := taken[filepath.Clean(path)]; other != "" {
 			return usagef("--%s and --%s are both %s", other, flag, path)

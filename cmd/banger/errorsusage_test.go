@@ -60,7 +60,9 @@ var usageFailures = []failure{
 
 // placeFailures are outputs that cannot be written where they should go.
 var placeFailures = []failure{
-	{"output to stdout", "build oci:img -o -", exitUsage, `an image does not go to standard output`, ""},
+	{"output to stdout", "build oci:img -o -", exitUsage, `--output does not go to standard output; for a file of that name write ./-`, ""},
+	{"losses to stdout", "build oci:img --losses -", exitUsage, `--losses does not go to standard output`, ""},
+	{"config to stdout", "pull oci:img --config-out -", exitUsage, `--config-out does not go to standard output`, ""},
 	{"output is a directory", "build oci:img -o HERE", exitUsage, `is a directory`, ""},
 	{"same file twice", "build oci:img -o x --losses ./x", exitUsage, `--output and --losses are both ./x`, ""},
 	{"output nowhere", "build oci:img -o nowhere/x", exitOther, `write output: .*nowhere`, ""},
