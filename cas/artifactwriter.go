@@ -69,7 +69,7 @@ func (w *artifactWriter) commit(ctx context.Context, mediaType string, b Bodies,
 	}
 	defer func() { _ = f.Close() }()
 	m := &manifest{ChunkSize: chunkSize, MediaType: mediaType, Size: size}
-	list, bodies, err := w.bind(m, b)
+	list, bodies, err := w.s.bind(m, b)
 	if err != nil {
 		return "", err
 	}
@@ -98,7 +98,7 @@ func (w *artifactWriter) commit(ctx context.Context, mediaType string, b Bodies,
 // bind notes in m the bodies of the image and the layers that they lie in,
 // which no gc removes from then on. It returns the bodies with their layers as
 // m counts them, and the file that lists them; nil if there are none.
-func (w *artifactWriter) bind(m *manifest, b Bodies) (list []Body, file []byte, err error) {
+func (s *Store) bind(m *manifest, b Bodies) (list []Body, file []byte, err error) {
 	if len(b.List) == 0 {
 		return nil, nil, nil
 	}
@@ -107,12 +107,12 @@ func (w *artifactWriter) bind(m *manifest, b Bodies) (list []Body, file []byte, 
 	}
 	m.Bodies = &bodiesOf{}
 	for _, d := range b.Layers {
-		if err := w.s.use(Object{KindLayer, d}); err != nil {
+		if err := s.use(Object{KindLayer, d}); err != nil {
 			return nil, nil, err
 		}
-		l, err := w.s.describeLayer(d)
+		l, err := s.describeLayer(d)
 		if err != nil {
-			return nil, nil, w.s.readError(kindLayer, d, err)
+			return nil, nil, s.readError(kindLayer, d, err)
 		}
 		m.Bodies.Layers = append(m.Bodies.Layers, l)
 	}

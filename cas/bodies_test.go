@@ -24,13 +24,19 @@ func putSkeleton(t testing.TB, s *Store, image string, b Bodies) Artifact {
 
 func commitSkeleton(t testing.TB, s *Store, write func(f *os.File) error, b Bodies) (Artifact, error) {
 	t.Helper()
+	return commitTo(t, s, write, b, nil)
+}
+
+// commitTo is commitSkeleton that gives the image out as well.
+func commitTo(t testing.TB, s *Store, write func(f *os.File) error, b Bodies, out *Output) (Artifact, error) {
+	t.Helper()
 	w, err := s.NewArtifact()
 	must(t, err)
 	defer w.Abort()
 	f, err := os.Create(w.Path())
 	must(t, err)
 	must(t, errors.Join(write(f), f.Close()))
-	return w.CommitWithout(t.Context(), "application/x-test", b, nil)
+	return w.CommitWithout(t.Context(), "application/x-test", b, out)
 }
 
 // copied returns what CopyOut makes of an artifact.

@@ -146,8 +146,9 @@ type ArtifactWriter interface {
 	// are an [ErrNotFound]. Equal images with equal bodies in equal layers are
 	// one artifact. Without bodies it is Commit.
 	//
-	// out, if not nil, gets the whole image meanwhile. It tells of what goes
-	// wrong with that in its own Commit: the artifact is stored all the same.
+	// out, if not nil, gets the whole image meanwhile, or what it lacks of that
+	// if it has begun; see [Output.Begin]. It tells of what goes wrong with that
+	// in its own Commit: the artifact is stored all the same.
 	// After an error of CommitWithout it can only be aborted.
 	CommitWithout(ctx context.Context, mediaType string, b Bodies, out *Output) (Artifact, error)
 	// Abort gives the artifact up; nothing of it is left. It does nothing

@@ -26,9 +26,15 @@ func (s *Store) CopyOut(ctx context.Context, a Artifact, dst string, opts CopyOp
 	return out.Commit(ctx)
 }
 
-// copy gives the file the image of src.
+// copy gives the file the image of src, or what it does not have of that yet.
 func (o *Output) copy(ctx context.Context, src *source) {
-	o.fill(func(out *outFile) error { return out.disk.fill(ctx, out, src) })
+	o.fill(func(out *outFile) error {
+		if g := o.begun; g != nil {
+			return g.goOn(ctx, out, src)
+		}
+		return out.disk.fill(ctx, out, src)
+	})
+	o.begun = nil
 }
 
 // Whole implements [Artifacts].
@@ -67,7 +73,8 @@ func (s *Store) makeWhole(ctx context.Context, a Artifact) (Artifact, error) {
 // source is an artifact that is open: all that its image is made of.
 type source struct {
 	*openedImage
-	packs []*os.File
+	packs  []*os.File
+	states []string // of the layers with the packs, when these were opened
 }
 
 // openSource opens a, which must be what it was when it was found.
@@ -107,8 +114,9 @@ func (s *Store) openPack(src *source, o Object) error {
 	l, err := layerAt(dir)
 	if err == nil {
 		var f *os.File
+		before := state(kindLayer, dir)
 		if f, _, err = openRegular(l.Pack); err == nil {
-			src.packs = append(src.packs, f)
+			src.packs, src.states = append(src.packs, f), append(src.states, before)
 			return nil
 		}
 		err = incomplete(err)

@@ -66,6 +66,7 @@ var operations = slices.Concat(steps[:len(steps)-1], []step{
 	{"copy out what is whole", func(ctx context.Context, s *Store) error {
 		return s.CopyOut(ctx, stepArtifact(), s.dir+".copy", CopyOptions{Fsync: true})
 	}, func(s *Store) error { return copyHolds(s, stepImage) }},
+	{"give out meanwhile", giveOutStep, wasCopiedOut},
 	{"make whole", func(ctx context.Context, s *Store) error {
 		_, err := s.Whole(ctx, stepSkeleton())
 		return err
@@ -74,6 +75,18 @@ var operations = slices.Concat(steps[:len(steps)-1], []step{
 
 func copyOutStep(ctx context.Context, s *Store) error {
 	return s.CopyOut(ctx, stepSkeleton(), s.dir+".copy", CopyOptions{Fsync: true})
+}
+
+// giveOutStep is putStepSkeleton with a file that is begun before there is an
+// image.
+func giveOutStep(ctx context.Context, s *Store) error {
+	out := s.NewOutput(s.dir+".copy", CopyOptions{Fsync: true})
+	defer out.Abort()
+	out.Begin(ctx, int64(len(stepLean)), stepBodies)
+	if err := commitStep(ctx, s, stepLean, stepBodies, out); err != nil {
+		return err
+	}
+	return out.Commit(ctx)
 }
 
 func wasCopiedOut(s *Store) error { return copyHolds(s, stepWhole) }

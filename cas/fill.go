@@ -3,6 +3,7 @@ package cas
 import (
 	"context"
 	"fmt"
+	"iter"
 	"os"
 	"runtime"
 
@@ -27,23 +28,40 @@ const (
 // by page there, and takes longer.
 func (d *disk) fill(ctx context.Context, out *outFile, src *source) error {
 	// It fails where the filesystem cannot share, or the output is on another.
-	shares := d.clone(out, src.f) == nil
-	if shares && len(src.bodies) == 0 {
+	cloned := d.clone(out, src.f) == nil
+	if cloned && len(src.bodies) == 0 {
 		return nil
 	}
-	dst := out.f
-	if err := dst.Truncate(src.m.Size); err != nil {
+	c := &copier{disk: d, dst: out.f, cloned: cloned, shares: cloned, bridge: reflink.Block - 1}
+	return c.copy(ctx, src.m.Size, src.pieces())
+}
+
+// fillBodies fills the empty output with the bodies of src, and with zeros
+// between those that are close together.
+func (d *disk) fillBodies(ctx context.Context, out *outFile, src *source) error {
+	c := &copier{disk: d, dst: out.f, shares: true, bridge: reflink.Block - 1}
+	return c.copy(ctx, src.m.Size, src.onlyBodies())
+}
+
+// fillRest fills an output that has the bodies of src with all else.
+func (d *disk) fillRest(ctx context.Context, out *outFile, src *source) error {
+	c := &copier{disk: d, dst: out.f, shares: true}
+	return c.copy(ctx, src.m.Size, src.aroundBodies())
+}
+
+// copy copies pieces to an image of that size.
+func (c *copier) copy(ctx context.Context, size int64, pieces iter.Seq2[piece, error]) error {
+	if err := c.dst.Truncate(size); err != nil {
 		return err
 	}
-	c := &copier{disk: d, dst: dst, shares: shares, batches: make(chan []piece), filled: make(chan part, copyBuffers)}
-	c.empty = make(chan []byte, copyBuffers)
+	c.batches, c.filled, c.empty = make(chan []piece), make(chan part, copyBuffers), make(chan []byte, copyBuffers)
 	for range copyBuffers {
 		c.empty <- make([]byte, copyStep)
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		defer close(c.filled)
-		return c.readAll(ctx, src)
+		return c.readAll(ctx, pieces)
 	})
 	g.Go(func() error { return c.write(ctx) })
 	return g.Wait()
@@ -54,7 +72,9 @@ func (d *disk) fill(ctx context.Context, out *outFile, src *source) error {
 type copier struct {
 	disk    *disk
 	dst     *os.File
-	shares  bool // dst shares the blocks of the image's file, and may those of packs
+	cloned  bool  // dst shares the blocks of the image's file
+	shares  bool  // dst may share those of others
+	bridge  int64 // how many bytes between pieces are made zeros, to write once
 	batches chan []piece
 	empty   chan []byte
 	filled  chan part
@@ -71,11 +91,11 @@ type part struct {
 }
 
 // readAll reads all pieces.
-func (c *copier) readAll(ctx context.Context, src *source) error {
+func (c *copier) readAll(ctx context.Context, pieces iter.Seq2[piece, error]) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		defer close(c.batches)
-		return c.batch(ctx, src)
+		return c.batch(ctx, pieces)
 	})
 	for range min(runtime.GOMAXPROCS(0), copyBuffers/2) {
 		g.Go(func() error { return c.read(ctx) })
@@ -84,8 +104,8 @@ func (c *copier) readAll(ctx context.Context, src *source) error {
 }
 
 // batch sends out pieces that are next to each other in the image together.
-func (c *copier) batch(ctx context.Context, src *source) error {
-	for p, err := range src.pieces() {
+func (c *copier) batch(ctx context.Context, pieces iter.Seq2[piece, error]) error {
+	for p, err := range pieces {
 		if err != nil {
 			return err
 		}
@@ -108,7 +128,7 @@ func (c *copier) batch(ctx context.Context, src *source) error {
 
 // add puts a piece into the batch, or begins a new one with it.
 func (c *copier) add(ctx context.Context, p piece) error {
-	if p.at-c.end >= reflink.Block || p.at+p.n-c.at > copyStep {
+	if p.at-c.end > c.bridge || p.at+p.n-c.at > copyStep {
 		if err := c.flush(ctx); err != nil {
 			return err
 		}
@@ -136,7 +156,7 @@ func (c *copier) flush(ctx context.Context) error {
 // share has dst share what it can of a piece, and returns what is left to be
 // copied: what is small, or not at the boundaries of blocks.
 func (c *copier) share(ctx context.Context, p piece) (piece, error) {
-	if !p.body { // dst has it, and what lies beside it in a batch must not cover it
+	if !p.body && c.cloned { // dst has it, and what lies beside it in a batch must not cover it
 		return piece{}, c.flush(ctx)
 	}
 	if p.n < reflink.Large || !reflink.Aligned(p.at, p.off) {
@@ -144,6 +164,7 @@ func (c *copier) share(ctx context.Context, p piece) (piece, error) {
 	}
 	whole := reflink.Whole(p.n)
 	if c.disk.cloneRange(c.dst, p.at, p.from, p.off, whole) != nil {
+		c.shares = c.cloned
 		return p, nil
 	}
 	p.at, p.off, p.n = p.at+whole, p.off+whole, p.n-whole
@@ -236,7 +257,7 @@ func (c *copier) write(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if c.shares || !zeros.Only(p.buf) {
+		if c.cloned || !zeros.Only(p.buf) {
 			c.disk.reserve(c.dst, p.at, int64(len(p.buf)))
 			if _, err := c.disk.writeAt(c.dst, p.buf, p.at); err != nil {
 				return err

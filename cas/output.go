@@ -39,15 +39,21 @@ func WriteOutput(ctx context.Context, dst string, write func(w io.Writer) error)
 // [WriteOutput] for what becomes of it. It ends with Commit or Abort, and is not
 // safe for concurrent use.
 type Output struct {
-	dst  string
-	opts CopyOptions
-	out  *outFile // nil if it could not be made
-	err  error    // the first
+	store *Store // nil if it is none's
+	dst   string
+	opts  CopyOptions
+	out   *outFile // nil if it could not be made
+	begun *begun   // nil if it is empty
+	err   error    // the first
 }
 
 // NewOutput begins a file at dst, which an [ArtifactWriter] fills. Whatever goes
 // wrong with it is told by Commit.
-func (s *Store) NewOutput(dst string, opts CopyOptions) *Output { return s.disk.newOutput(dst, opts) }
+func (s *Store) NewOutput(dst string, opts CopyOptions) *Output {
+	o := s.disk.newOutput(dst, opts)
+	o.store = s
+	return o
+}
 
 func (d *disk) newOutput(dst string, opts CopyOptions) *Output {
 	o := &Output{dst: dst, opts: opts}
@@ -95,6 +101,9 @@ func (o *Output) finish(ctx context.Context) error {
 	if o.err == nil {
 		o.err = ctx.Err()
 	}
+	if o.err == nil && o.begun != nil {
+		o.err = errUnfinished
+	}
 	if o.err == nil {
 		o.err = o.out.commit(o.opts.Fsync)
 	}
@@ -104,6 +113,7 @@ func (o *Output) finish(ctx context.Context) error {
 // Abort gives the file up; nothing of it is left. It does nothing after Commit,
 // so it can be deferred.
 func (o *Output) Abort() {
+	o.begun.abort()
 	if o.out != nil {
 		o.out.abort()
 		o.out = nil

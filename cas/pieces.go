@@ -32,6 +32,25 @@ func (src *source) pieces() iter.Seq2[piece, error] {
 	}
 }
 
+// onlyBodies walks the bodies alone, and needs no file of the image.
+func (src *source) onlyBodies() iter.Seq2[piece, error] {
+	return func(yield func(piece, error) bool) {
+		w := pieceWalk{src: src, left: src.bodies, yield: yield}
+		w.bodiesBefore(src.m.Size)
+	}
+}
+
+// aroundBodies walks all but the bodies.
+func (src *source) aroundBodies() iter.Seq2[piece, error] {
+	return func(yield func(piece, error) bool) {
+		for p, err := range src.pieces() {
+			if !p.body && !yield(p, err) {
+				return
+			}
+		}
+	}
+}
+
 type pieceWalk struct {
 	src   *source
 	left  []Body

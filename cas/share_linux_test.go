@@ -3,6 +3,7 @@ package cas
 import (
 	"bytes"
 	"crypto/rand"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -56,29 +57,43 @@ func TestCopyOutSharesBodies(t *testing.T) {
 	own(0, "the image's own")
 	own(24<<20-100, string(bytes.Repeat([]byte("x"), 1000))) // partly below bodies, in a block of theirs
 	own(33<<20, "below a body")
-	a, err := commitSkeleton(t, s, func(f *os.File) error {
-		for _, at := range []int64{0, 24<<20 - 4096, 33 << 20} {
-			if _, err := f.WriteAt(want[at:at+8192], at); err != nil {
+	_, _ = rand.Read(want[44<<20:][:4<<20])
+	skeleton := bytes.Clone(want)
+	write := func(f *os.File) error {
+		for at, n := range map[int64]int64{0: 8192, 24<<20 - 4096: 8192, 33 << 20: 8192, 44 << 20: 4 << 20} {
+			if _, err := f.WriteAt(skeleton[at:at+n], at); err != nil {
 				return err
 			}
 		}
-		return f.Truncate(int64(len(want)))
-	}, b)
+		return errors.Join(f.Sync(), f.Truncate(int64(len(want))))
+	}
+	a, err := commitSkeleton(t, s, write, b)
 	must(t, err)
 	for _, x := range b.List {
 		copy(want[x.Offset:][:x.Length], pack[x.PackOffset:])
 	}
-	before := need.FreeBytes(t, dir)
 	dst := filepath.Join(dir, "out")
-	must(t, s.CopyOut(t.Context(), a, dst, CopyOptions{Fsync: true}))
-	if took := before - need.FreeBytes(t, dir); took > 1<<20 {
-		t.Errorf("the copy took %d bytes", took)
-	}
-	if is, err := os.ReadFile(dst); err != nil || !bytes.Equal(is, want) {
-		t.Errorf("the copy differs at %d, %v", firstDifference(is, want), err)
-	}
-	must(t, os.WriteFile(dst, []byte("the user's own"), 0o600))
-	if got := copied(t, s, a); !bytes.Equal(got, want) {
-		t.Error("the image changed with its copy")
+	for name, copyTo := range map[string]func() error{
+		"afterwards": func() error { return s.CopyOut(t.Context(), a, dst, CopyOptions{Fsync: true}) },
+		"begun before": func() error {
+			must(t, os.RemoveAll(s.path(kindArtifact.dir(), a.Digest.Encoded())))
+			out := s.NewOutput(dst, CopyOptions{Fsync: true})
+			out.Begin(t.Context(), int64(len(want)), b)
+			_, err := commitTo(t, s, write, b, out)
+			return errors.Join(err, out.Commit(t.Context()))
+		},
+	} {
+		before := need.FreeBytes(t, dir)
+		must(t, copyTo())
+		if took := before - need.FreeBytes(t, dir); took > 1<<20 {
+			t.Errorf("%s: the copy took %d bytes", name, took)
+		}
+		if is, err := os.ReadFile(dst); err != nil || !bytes.Equal(is, want) {
+			t.Errorf("%s: the copy differs at %d, %v", name, firstDifference(is, want), err)
+		}
+		must(t, os.WriteFile(dst, []byte("the user's own"), 0o600))
+		if got := copied(t, s, a); !bytes.Equal(got, want) {
+			t.Errorf("%s: the image changed with its copy", name)
+		}
 	}
 }

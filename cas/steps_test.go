@@ -79,14 +79,14 @@ func putStepLayer(ctx context.Context, s *Store) error {
 }
 
 func putStepArtifact(ctx context.Context, s *Store) error {
-	return commitStep(ctx, s, stepImage, Bodies{})
+	return commitStep(ctx, s, stepImage, Bodies{}, nil)
 }
 
 func putStepSkeleton(ctx context.Context, s *Store) error {
-	return commitStep(ctx, s, stepLean, stepBodies)
+	return commitStep(ctx, s, stepLean, stepBodies, nil)
 }
 
-func commitStep(ctx context.Context, s *Store, image string, b Bodies) error {
+func commitStep(ctx context.Context, s *Store, image string, b Bodies, out *Output) error {
 	w, err := s.NewArtifact()
 	if err != nil {
 		return err
@@ -95,7 +95,7 @@ func commitStep(ctx context.Context, s *Store, image string, b Bodies) error {
 	if err := os.WriteFile(w.Path(), []byte(image), 0o600); err != nil {
 		return err
 	}
-	_, err = w.CommitWithout(ctx, stepType, b, nil)
+	_, err = w.CommitWithout(ctx, stepType, b, out)
 	return err
 }
 

@@ -64,6 +64,8 @@ var checks = []check{
 	{"artifact/quarantine", artifactQuarantine},
 	{"artifact/bodies are put in", bodiesRoundTrip},
 	{"artifact/outputs are filled meanwhile", outputFilled},
+	{"artifact/outputs are begun before", outputBegun},
+	{"artifact/outputs are begun in vain", outputBegunInVain},
 	{"artifact/outputs fail by themselves", outputFails},
 	{"artifact/bodies are made part of it", bodiesWhole},
 	{"artifact/bodies need their layers", bodiesNeedLayers},

@@ -51,9 +51,10 @@ var broken = []struct {
 	{"keeps what was quarantined", func(s Store) Store { return stubborn{s} }, []string{"blob/quarantine", "action/what it names may go"}},
 	{"hands out the store's own file", func(s Store) Store { return links{s} }, []string{"artifact/copies are the user's own", "artifact/context"}},
 	{"forgets bodies", func(s Store) Store { return forgetful{s} }, []string{
-		"artifact/bodies are put in", "artifact/outputs are filled meanwhile", "artifact/outputs fail by themselves", "artifact/bodies are made part of it", "artifact/bodies need their layers", "artifact/bodies that are nowhere are refused",
+		"artifact/bodies are put in", "artifact/outputs are filled meanwhile", "artifact/outputs are begun before", "artifact/outputs fail by themselves", "artifact/bodies are made part of it", "artifact/bodies need their layers", "artifact/bodies that are nowhere are refused",
 	}},
-	{"leaves outputs empty", func(s Store) Store { return withholds{s} }, []string{"artifact/outputs are filled meanwhile"}},
+	{"leaves outputs empty", func(s Store) Store { return withholds{s} }, []string{"artifact/outputs are filled meanwhile", "artifact/outputs are begun before"}},
+	{"commits for nobody", func(s Store) Store { return persistent{s} }, []string{"artifact/outputs are begun in vain"}},
 	{"calls an absent blob damaged", func(s Store) Store { return alarmist{s} }, nil},
 }
 
@@ -265,4 +266,17 @@ type withholder struct{ cas.ArtifactWriter }
 
 func (w withholder) CommitWithout(ctx context.Context, mediaType string, b cas.Bodies, _ *cas.Output) (cas.Artifact, error) {
 	return w.ArtifactWriter.CommitWithout(ctx, mediaType, b, nil)
+}
+
+type persistent struct{ Store }
+
+func (s persistent) NewArtifact() (cas.ArtifactWriter, error) {
+	w, err := s.Store.NewArtifact()
+	return persister{w}, err
+}
+
+type persister struct{ cas.ArtifactWriter }
+
+func (w persister) CommitWithout(ctx context.Context, mediaType string, b cas.Bodies, out *cas.Output) (cas.Artifact, error) {
+	return w.ArtifactWriter.CommitWithout(context.WithoutCancel(ctx), mediaType, b, out)
 }

@@ -41,6 +41,56 @@ func outputFilled(t testing.TB, s Store) {
 	}
 }
 
+// outputBegun begins outputs with the bodies, or with what turns out to be none
+// of the image.
+func outputBegun(t testing.TB, s Store) {
+	must(t, putLayer(t, s, leanOn, leanIndex, leanPack))
+	for name, c := range map[string]struct {
+		size int64
+		with cas.Bodies
+	}{
+		"as announced": {int64(len(leanWhole)), leanBodies},
+		"another size": {1 << 20, leanBodies},
+		"other bodies": {int64(len(leanWhole)), cas.Bodies{Layers: leanBodies.Layers, List: []cas.Body{{Length: 8}}}},
+		"no bodies":    {int64(len(leanWhole)), cas.Bodies{}},
+		"absent":       {int64(len(leanWhole)), cas.Bodies{Layers: []digest.Digest{digest.FromString("no layer")}, List: leanBodies.List}},
+	} {
+		dst := filepath.Join(t.TempDir(), "out")
+		out := s.NewOutput(dst, cas.CopyOptions{})
+		out.Begin(t.Context(), c.size, c.with)
+		_, err := putLeanTo(t.Context(), s, leanBodies, out)
+		must(t, err)
+		wantNothing(t, dst)
+		must(t, out.Commit(t.Context()))
+		if got, err := os.ReadFile(dst); err != nil || string(got) != leanWhole {
+			t.Errorf("%s: the output holds %q, %v, want %q", name, got, err, leanWhole)
+		}
+	}
+}
+
+// outputBegunInVain begins outputs that nothing comes of.
+func outputBegunInVain(t testing.TB, s Store) {
+	must(t, putLayer(t, s, leanOn, leanIndex, leanPack))
+	begin := func(ctx context.Context) *cas.Output {
+		out := s.NewOutput(filepath.Join(t.TempDir(), "out"), cas.CopyOptions{})
+		out.Begin(ctx, int64(len(leanWhole)), leanBodies)
+		return out
+	}
+	begin(t.Context()).Abort()
+	if err := begin(t.Context()).Commit(t.Context()); err == nil {
+		t.Error("an output is committed that has no artifact")
+	}
+	over, cancel := context.WithCancel(t.Context())
+	out := begin(over)
+	cancel()
+	if _, err := putLeanTo(over, s, leanBodies, out); !errors.Is(err, context.Canceled) {
+		t.Errorf("an artifact that nobody wants any more: %v", err)
+	}
+	if err := out.Commit(t.Context()); err == nil {
+		t.Error("an output is committed whose artifact is not")
+	}
+}
+
 func outputFails(t testing.TB, s Store) {
 	dir := t.TempDir()
 	out := s.NewOutput(dir, cas.CopyOptions{})
