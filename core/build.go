@@ -207,9 +207,7 @@ func (e *Engine) produce(ctx context.Context, src *opened, b *host.Builder, q *q
 		LossCount: len(j.losses), Warnings: slices.Concat(t.warnings, j.warnings), Millis: time.Since(start).Milliseconds(),
 	}
 	if err := e.keepAnswer(ctx, src, q, j, ans, start); err != nil {
-		if j.out != nil {
-			j.out.Abort()
-		}
+		j.giveUp()
 		return nil, err
 	}
 	r := newAnswered(src, q, j.image, ans, j.losses)
@@ -255,6 +253,7 @@ func (e *Engine) construct(ctx context.Context, src *opened, b *host.Builder, o 
 		return nil, nil, err
 	}
 	if err := e.run(ctx, j, t); err != nil {
+		j.giveUp()
 		return nil, nil, e.setAside(ctx, t, err)
 	}
 	return j, t, nil

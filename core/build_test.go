@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -46,10 +48,18 @@ var fakeInputs = map[string]sdk.Input{
 	"meddles-tree": sdk.InputTree, "meddles-pack": sdk.InputTree, "lean": sdk.InputTree, "lies": sdk.InputTree,
 }
 
+// inputOf is the input of the fake builder of that name.
+func inputOf(name string) sdk.Input {
+	if placers[name] != nil {
+		return sdk.InputTree
+	}
+	return fakeInputs[name]
+}
+
 func (f fake) Describe(context.Context) (sdk.Description, error) {
 	return sdk.Description{
 		Name: f.name, Version: "1", Revision: 1, MediaType: "application/x-tar",
-		Input: fakeInputs[f.name], Staging: sdk.StagingPlain, Deterministic: true,
+		Input: inputOf(f.name), Staging: sdk.StagingPlain, Deterministic: true,
 		Options: []sdk.Option{{Name: "flavour", Type: sdk.OptionString, Default: "plain"}},
 	}, nil
 }
@@ -58,6 +68,9 @@ func (f fake) Build(ctx context.Context, req *sdk.Request) error {
 	t, err := req.Tree()
 	if err != nil {
 		return err
+	}
+	if placers[f.name] != nil {
+		return buildPlaced(ctx, f.name, req, t)
 	}
 	var buf bytes.Buffer
 	switch f.name {
@@ -165,8 +178,10 @@ func fakeHost(t *testing.T, s *cas.Store) *host.Host {
 
 func fakeBuilders() map[string]host.Bundled {
 	bundled := make(map[string]host.Bundled)
-	for name := range fakeInputs {
-		bundled[name] = host.Bundled{Path: "/proc/self/exe", Args: []string{"fake-builder", name}}
+	for _, names := range []iter.Seq[string]{maps.Keys(fakeInputs), maps.Keys(placers)} {
+		for name := range names {
+			bundled[name] = host.Bundled{Path: "/proc/self/exe", Args: []string{"fake-builder", name}}
+		}
 	}
 	return bundled
 }

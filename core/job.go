@@ -27,8 +27,10 @@ type job struct {
 	process  *host.Launched
 	err      error
 
+	placed func(size int64) // begins the user's file with what the builder has placed
+
 	image cas.Artifact // once it is committed
-	out   *cas.Output  // the user's file, filled; nil if there is to be none
+	out   *cas.Output  // the user's file, begun or filled; nil if there is none
 }
 
 // newJob makes the places of a job and begins to launch its builder. The
@@ -43,7 +45,7 @@ func (e *Engine) newJob(ctx context.Context, b *host.Builder, o BuildOptions) (*
 		w.Abort()
 		return nil, fmt.Errorf("make scratch directory: %w", err)
 	}
-	j.req = &sdk.Request{Options: o.Options, Size: o.Size, Output: w.Path(), Scratch: filepath.Join(j.dir, "scratch"), Events: j.recorder}
+	j.req = &sdk.Request{Options: o.Options, Size: o.Size, Output: w.Path(), Scratch: filepath.Join(j.dir, "scratch"), Events: j}
 	if o.Output != "" && b.Description.Input == sdk.InputTree {
 		j.req.BodiesPath = filepath.Join(j.dir, "bodies")
 	}
@@ -69,20 +71,41 @@ func (j *job) build(ctx context.Context) error {
 	return j.process.Build(ctx)
 }
 
+// Placed implements sdk.Events.
+func (j *job) Placed(size int64) { j.placed(size) }
+
+// begin begins to fill the user's file while the builder is at work.
+func (j *job) begin(ctx context.Context, s *cas.Store, size int64, bodies cas.Bodies) {
+	j.out = j.newOutput(s)
+	j.out.Begin(ctx, size, bodies)
+}
+
+func (j *job) newOutput(s *cas.Store) *cas.Output {
+	return s.NewOutput(j.o.Output, cas.CopyOptions{Fsync: j.o.Fsync})
+}
+
+// giveUp leaves nothing of the user's file.
+func (j *job) giveUp() {
+	if j.out != nil {
+		j.out.Abort()
+		j.out = nil
+	}
+}
+
 // commit keeps the image in the store, and fills the user's file meanwhile. That
 // has no name before the answer is kept, too.
 func (j *job) commit(ctx context.Context, s *cas.Store, bodies cas.Bodies) (err error) {
-	if j.o.Output != "" && (!j.o.Strict || len(j.losses) == 0) {
-		j.out = s.NewOutput(j.o.Output, cas.CopyOptions{Fsync: j.o.Fsync})
+	switch {
+	case j.o.Strict && len(j.losses) > 0:
+		j.giveUp()
+	case j.o.Output != "" && j.out == nil:
+		j.out = j.newOutput(s)
 	}
 	j.image, err = j.artifact.CommitWithout(ctx, j.builder.Description.MediaType, bodies, j.out)
-	if err == nil {
-		return nil
+	if err != nil {
+		return fmt.Errorf("keep artifact: %w", err)
 	}
-	if j.out != nil {
-		j.out.Abort()
-	}
-	return fmt.Errorf("keep artifact: %w", err)
+	return nil
 }
 
 // close ends a builder that still runs, and removes what is not committed.

@@ -23,6 +23,11 @@ func (e *Engine) run(ctx context.Context, j *job, t *flattened) error {
 	}
 	defer f.Close()
 	j.req.TreePath, j.req.TreeDigest = f.Name(), t.digest.String()
+	j.placed = func(size int64) {
+		if bodies, err := e.bodies(ctx, j, t); err == nil {
+			j.begin(ctx, e.Store, size, bodies)
+		}
+	}
 	if err := e.feed(ctx, j, t.Tree); err != nil {
 		return err
 	}
@@ -42,7 +47,7 @@ func (e *Engine) run(ctx context.Context, j *job, t *flattened) error {
 // bodies are what the image lacks that the builder has left. An image that
 // stays in the store has a path there, and so lacks nothing.
 func (e *Engine) bodies(ctx context.Context, j *job, t *flattened) (cas.Bodies, error) {
-	list, err := e.Host.Bodies(ctx, j.builder, j.req)
+	list, err := j.process.Bodies(ctx)
 	if err != nil || len(list) == 0 {
 		return cas.Bodies{}, err
 	}

@@ -28,9 +28,18 @@ func buildLean(ctx context.Context, req *sdk.Request, t *tree.Tree) error {
 		return err
 	}
 	defer f.Close()
-	if _, err := f.WriteString("an image of bodies\n"); err != nil {
+	size, err := leaveAll(ctx, req, t, f)
+	if err != nil {
 		return err
 	}
+	_, err = f.WriteString(leanHeading)
+	return errors.Join(err, f.Truncate(size))
+}
+
+const leanHeading = "an image of bodies\n"
+
+// leaveAll leaves the contents to banger, and returns where they end.
+func leaveAll(ctx context.Context, req *sdk.Request, t *tree.Tree, f *os.File) (int64, error) {
 	at := int64(4096)
 	for i := range t.Entries {
 		e := &t.Entries[i]
@@ -38,11 +47,11 @@ func buildLean(ctx context.Context, req *sdk.Request, t *tree.Tree) error {
 			continue
 		}
 		if err := req.Copy(ctx, f, at, e); err != nil {
-			return err
+			return 0, err
 		}
 		at += (e.Size + 4095) &^ 4095
 	}
-	return f.Truncate(at)
+	return at, nil
 }
 
 func writeBodies(path string, list []sdk.Body) error {
@@ -55,7 +64,7 @@ func writeBodies(path string, list []sdk.Body) error {
 
 // leanImage is what buildLean makes of files with these contents.
 func leanImage(contents ...string) []byte {
-	image := append([]byte("an image of bodies\n"), make([]byte, 4096-19)...)
+	image := append([]byte(leanHeading), make([]byte, 4096-len(leanHeading))...)
 	for _, c := range contents {
 		image = append(image, c...)
 		image = append(image, make([]byte, -len(c)&4095)...)

@@ -126,6 +126,8 @@ type leftOut struct {
 	image os.FileInfo       // of the first of them that is
 	size  int64             // that the image has at least
 	list  []Body
+
+	placed bool // the list is with banger, and closed
 }
 
 // leave notes a body in place of writing it to dst, if banger takes it and dst
@@ -137,6 +139,9 @@ func (r *Request) leave(dst *os.File, b Body) (bool, error) {
 	l := &r.leftOut
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.placed {
+		return false, nil
+	}
 	is, known := l.files[dst]
 	if !known {
 		is = l.meet(dst, r.Output)
@@ -180,30 +185,64 @@ func (l *leftOut) extend(dst *os.File, end int64) error {
 
 var errOtherImage = errors.New("the image is another file than the one that contents were copied to: use CopyNow")
 
-// leaveBodies lists for banger what the image at r.Output lacks.
+// leaveBodies lists for banger what the image at r.Output lacks, unless Placed
+// has done so.
 func (r *Request) leaveBodies() error {
 	l := &r.leftOut
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	list := l.list
-	l.list = nil
-	if len(list) == 0 {
+	image := l.image
+	l.image = nil
+	if image == nil {
 		return nil
 	}
 	at, err := os.Lstat(r.Output)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil // the build has failed
 	}
-	if err == nil && !os.SameFile(at, l.image) {
+	if err == nil && !os.SameFile(at, image) {
 		err = errOtherImage
 	}
+	if err == nil && !l.placed {
+		err = l.write(r.BodiesPath)
+	}
 	if err != nil {
 		return fmt.Errorf("leave bodies: %w", err)
 	}
+	return nil
+}
+
+// write writes the list to the new file at path.
+func (l *leftOut) write(path string) error {
+	list := l.list
+	l.list = nil
 	slices.SortFunc(list, func(a, b Body) int { return cmp.Compare(a.Offset, b.Offset) })
-	f, err := os.OpenFile(r.BodiesPath, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return fmt.Errorf("leave bodies: %w", err)
+		return err
 	}
 	return errors.Join(WriteBodies(f, list), f.Close())
+}
+
+// Placed says that all contents have been given to [Request.Copy], and that the
+// image will have size bytes: banger can begin with the user's file then, while
+// the builder writes the rest of the image. It is worth a call where much of that
+// is still to be written. An image that has another size in the end is refused.
+// What is copied later is copied at once, as by CopyNow. Where nothing is left to
+// banger, Placed does nothing, and so does a second call.
+func (r *Request) Placed(size int64) error {
+	l := &r.leftOut
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.placed || len(l.list) == 0 {
+		return nil
+	}
+	if err := l.write(r.BodiesPath); err != nil {
+		return fmt.Errorf("leave bodies: %w", err)
+	}
+	l.placed = true
+	if r.Events != nil {
+		r.Events.Placed(size)
+	}
+	return nil
 }

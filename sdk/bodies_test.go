@@ -2,6 +2,7 @@ package sdk_test
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -172,6 +173,76 @@ func TestImageIsReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := os.Rename(req.Output+".new", req.Output); err != nil {
+		t.Fatal(err)
+	}
+	if err := req.Close(); err == nil || !strings.Contains(err.Error(), "CopyNow") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// What is placed early is what would be left in the end, and later contents are
+// written. A second call, and one of nothing, say nothing.
+func TestPlaced(t *testing.T) {
+	req, tr, f := leaning(t)
+	said := &placedSizes{}
+	req.Events = said
+	if err := req.Placed(1); err != nil || len(*said) > 0 {
+		t.Errorf("with nothing left: %v, %v", *said, err)
+	}
+	if err := req.Copy(t.Context(), f, 100, tr.Lookup("b")); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := req.Placed(5000); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := (placedSizes{5000}); !slices.Equal(*said, want) {
+		t.Errorf("said %v, want %v", *said, want)
+	}
+	early, err := os.ReadFile(req.BodiesPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := req.Copy(t.Context(), f, 200, tr.Lookup("b")); err != nil {
+		t.Fatal(err)
+	}
+	if list := leftBy(t, req); len(list) != 1 || list[0].Offset != 100 {
+		t.Errorf("left %+v", list)
+	}
+	if now, err := os.ReadFile(req.BodiesPath); err != nil || !bytes.Equal(now, early) {
+		t.Errorf("the list has changed, %v", err)
+	}
+	if image, err := os.ReadFile(f.Name()); err != nil || string(bytes.Trim(image, "\x00")) != "the content of b" {
+		t.Errorf("the image holds %q, %v", image, err)
+	}
+}
+
+type placedSizes []int64
+
+func (s *placedSizes) Placed(size int64)      { *s = append(*s, size) }
+func (*placedSizes) Log(sdk.LogLevel, string) {}
+func (*placedSizes) Progress(sdk.Progress)    {}
+func (*placedSizes) Lose([]sdk.Loss)          {}
+
+// Where banger takes no bodies, there is nothing to say.
+func TestPlacedOfWholeImage(t *testing.T) {
+	req, tr, f := leaning(t)
+	path := req.BodiesPath
+	said := &placedSizes{}
+	req.BodiesPath, req.Events = "", said
+	if err := errors.Join(req.Copy(t.Context(), f, 100, tr.Lookup("b")), req.Placed(5000), req.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path); err == nil || len(*said) > 0 {
+		t.Errorf("said %v; of the list: %v", *said, err)
+	}
+}
+
+// An image that is replaced after its contents were placed has none of them.
+func TestPlacedImageIsReplaced(t *testing.T) {
+	req, tr, f := leaning(t)
+	if err := errors.Join(req.Copy(t.Context(), f, 0, tr.Lookup("b")), req.Placed(5000), os.Remove(req.Output), os.WriteFile(req.Output, []byte("another image"), 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	if err := req.Close(); err == nil || !strings.Contains(err.Error(), "CopyNow") {

@@ -90,6 +90,10 @@ func deliver(req *Request, e *pb.BuildEvent) {
 			losses[i] = lossFromProto(m)
 		}
 		req.Lose(losses...)
+	case *pb.BuildEvent_Placed:
+		if req.Events != nil {
+			req.Events.Placed(signed(e.Placed.GetSize()))
+		}
 	}
 }
 

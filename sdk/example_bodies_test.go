@@ -2,7 +2,11 @@ package sdk_test
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 
 	"banger/sdk"
 )
@@ -27,5 +31,33 @@ func ExampleBody() {
 	// Output:
 	// 8192 bytes of pack 0 at 1048576
 	// 100 bytes of pack 2 at 2097152
+	// <nil>
+}
+
+// A builder that knows where everything goes says so before it writes the rest.
+func ExampleRequest_Placed() {
+	err := withHello(func(req *sdk.Request) error {
+		req.BodiesPath = filepath.Join(req.Scratch, "bodies")
+		t, err := req.Tree()
+		if err != nil {
+			return err
+		}
+		image, err := os.Create(req.Output)
+		if err != nil {
+			return err
+		}
+		defer image.Close()
+		if err := req.Copy(context.Background(), image, 4096, t.Lookup("hello")); err != nil {
+			return err
+		}
+		if err := req.Placed(8192); err != nil {
+			return err
+		}
+		_, err = image.WriteString("inodes, directories and all else")
+		return errors.Join(err, image.Truncate(8192))
+	})
+	fmt.Println(err)
+	// Output:
+	// placed, in 8192 bytes
 	// <nil>
 }

@@ -25,6 +25,7 @@ type printer struct{}
 func (printer) Log(_ sdk.LogLevel, text string) { fmt.Println("log:", text) }
 func (printer) Progress(p sdk.Progress)         { fmt.Println(p.Phase, p.Done, "of", p.Total, p.Unit) }
 func (printer) Lose(losses []sdk.Loss)          { fmt.Println("lost:", losses[0].Field) }
+func (printer) Placed(size int64)               { fmt.Println("placed, in", size, "bytes") }
 
 // helloRequest is a request for an image of a tree with one file, /hello, as
 // banger makes one.

@@ -131,4 +131,7 @@ type Events interface {
 	Log(level LogLevel, text string)
 	Progress(p Progress)
 	Lose(losses []Loss)
+	// Placed says that the list at BodiesPath is complete, and what size the
+	// image will have; see [Request.Placed].
+	Placed(size int64)
 }

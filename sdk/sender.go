@@ -71,6 +71,13 @@ func (s *sender) Lose(losses []Loss) {
 	}
 }
 
+// Placed implements Events.
+func (s *sender) Placed(size int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.send(&pb.BuildEvent{Event: &pb.BuildEvent_Placed{Placed: &pb.Placed{Size: clamp(size)}}})
+}
+
 func (s *sender) flush() {
 	if len(s.losses) > 0 {
 		s.send(&pb.BuildEvent{Event: &pb.BuildEvent_Losses{Losses: &pb.Losses{Losses: s.losses}}})

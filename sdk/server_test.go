@@ -62,12 +62,14 @@ type sink struct {
 	progress []Progress
 	losses   []Loss
 	batches  int
+	placed   []int64
 }
 
 func (s *sink) Log(level LogLevel, text string) {
 	s.logged = append(s.logged, fmt.Sprintf("%d %s", level, text))
 }
 func (s *sink) Progress(p Progress) { s.progress = append(s.progress, p) }
+func (s *sink) Placed(size int64)   { s.placed = append(s.placed, size) }
 func (s *sink) Lose(losses []Loss) {
 	s.losses = append(s.losses, losses...)
 	s.batches++
@@ -102,6 +104,23 @@ func TestBuildOverConnection(t *testing.T) {
 	}
 	if len(ev.losses) != 2 || ev.losses[0] != (Loss{Path: "\xff", Field: "owner"}) {
 		t.Errorf("losses are %v", ev.losses)
+	}
+}
+
+func TestPlacedOverConnection(t *testing.T) {
+	t.Parallel()
+	c := NewClient(serve(t, funcs{described, func(ctx context.Context, req *Request) error {
+		req.Events.Placed(5)
+		return writes("12345")(ctx, req)
+	}}))
+	ev := &sink{}
+	for _, to := range []Events{ev, nil} {
+		if size, err := c.Build(t.Context(), &Request{Output: filepath.Join(t.TempDir(), "image"), Events: to}); err != nil || size != 5 {
+			t.Errorf("size is %d, %v", size, err)
+		}
+	}
+	if !slices.Equal(ev.placed, []int64{5}) {
+		t.Errorf("placed %v", ev.placed)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -38,7 +39,7 @@ func encoded(t *testing.T, list ...sdk.Body) []byte {
 func TestBodies(t *testing.T) {
 	t.Parallel()
 	req := leaning(t)
-	list, err := readBodies(req)
+	list, err := readBodies(req, 100)
 	if err != nil || list != nil {
 		t.Errorf("of an image that is whole: %+v, %v", list, err)
 	}
@@ -46,11 +47,11 @@ func TestBodies(t *testing.T) {
 	if err := os.WriteFile(req.BodiesPath, encoded(t, want...), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if list, err = readBodies(req); err != nil || len(list) != 3 || list[1] != want[1] {
+	if list, err = readBodies(req, 100); err != nil || len(list) != 3 || list[1] != want[1] {
 		t.Errorf("%+v, %v", list, err)
 	}
 	req.BodiesPath = ""
-	if list, err = readBodies(req); err != nil || list != nil {
+	if list, err = readBodies(req, 100); err != nil || list != nil {
 		t.Errorf("where none were allowed: %+v, %v", list, err)
 	}
 }
@@ -89,9 +90,94 @@ func TestBodiesAreNotBelieved(t *testing.T) {
 			if err := c.leave(req.BodiesPath); err != nil {
 				t.Fatal(err)
 			}
-			list, err := New(Config{}).Bodies(t.Context(), &Builder{Name: "b"}, req)
+			list, err := (&Launched{builder: &Builder{Name: "b"}, req: req}).Bodies(t.Context())
 			if err == nil || !errors.Is(err, ErrBuilder) || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%+v, %v, want %q", list, err, c.want)
+			}
+		})
+	}
+}
+
+// placing is a request whose image may lack bodies of a pack of 10 bytes.
+func placing(t *testing.T) (*sdk.Request, *recorder) {
+	t.Helper()
+	req, rec := request(t)
+	dir := t.TempDir()
+	req.BodiesPath, req.PackPaths = filepath.Join(dir, "bodies"), []string{filepath.Join(dir, "pack")}
+	if err := os.WriteFile(req.PackPaths[0], make([]byte, 10), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return req, rec
+}
+
+func hear(t *testing.T, req *sdk.Request) {
+	t.Helper()
+	if err := os.WriteFile(heard(req), nil, 0o600); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestPlaced: what a builder places early is there while it builds, and is what
+// counts in the end, whatever becomes of its list.
+func TestPlaced(t *testing.T) {
+	t.Parallel()
+	h := install(t, "places-and-changes")
+	req, rec := placing(t)
+	l, err := h.Launch(t.Context(), known(t, h, "places-and-changes"), req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []sdk.Body{{Offset: 1, PackOffset: 2, Length: 3}}
+	rec.onPlaced = func() {
+		if list, err := l.Bodies(t.Context()); err != nil || !slices.Equal(list, want) {
+			t.Errorf("while it builds: %+v, %v", list, err)
+		}
+		if _, err := os.Lstat(req.Output); err == nil {
+			t.Error("the image is there")
+		}
+		hear(t, req)
+	}
+	if err := l.Build(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if list, err := l.Bodies(t.Context()); err != nil || !slices.Equal(list, want) {
+		t.Errorf("in the end: %+v, %v", list, err)
+	}
+	if !slices.Equal(rec.placed, []int64{5}) {
+		t.Errorf("placed %v", rec.placed)
+	}
+}
+
+// TestPlacedIsNotBelieved: each of these builders has placed bodies and fails.
+func TestPlacedIsNotBelieved(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		want string
+		told int // how often the caller hears of what is placed
+	}{
+		"places-twice":       {"complete", 1},
+		"places-nothing":     {"empty or not there", 0},
+		"places-an-empty":    {"empty or not there", 0},
+		"places-garbage":     {"record 0", 0},
+		"places-beyond":      {"not in the image, which has 3 bytes", 0},
+		"places-in-no-pack":  {"not in its pack", 0},
+		"places-in-another":  {"has 5 bytes, and it said 50 before", 1},
+		"places-and-fails":   {"no more", 1},
+		"places-and-dies":    {"signal: killed", 1},
+		"places-unasked-for": {"nobody has asked", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := install(t, name)
+			req, rec := placing(t)
+			if name == "places-unasked-for" {
+				req.BodiesPath = ""
+			}
+			rec.onPlaced = func() { hear(t, req) }
+			err := h.Build(t.Context(), known(t, h, name), req)
+			checkFailure(t, err, c.want)
+			if len(rec.placed) != c.told {
+				t.Errorf("placed %v", rec.placed)
 			}
 		})
 	}

@@ -44,6 +44,8 @@ func (c *counter) Progress(p sdk.Progress) {
 
 func (*counter) Lose([]sdk.Loss) {}
 
+func (*counter) Placed(int64) {}
+
 // Ten million lines and a hundred thousand phases take no room.
 func TestFloodIsBounded(t *testing.T) {
 	h := install(t, "floods")

@@ -32,6 +32,7 @@ type Launched struct {
 	events  *events
 	session *session
 	program *program
+	early   *placed // what the builder has placed before its image is there
 }
 
 // Launch starts b for the build of req, and returns when it answers. Of req it
@@ -52,6 +53,7 @@ func (h *Host) Launch(ctx context.Context, b *Builder, req *sdk.Request) (*Launc
 		return nil, failure(ctx, b, "start", err)
 	}
 	l := &Launched{host: h, builder: b, req: req, program: p, events: &events{to: req.Events, lossMemory: h.limits.losses}}
+	l.events.placed = l.place
 	if l.session, err = h.open(ctx, b, p, work{dir: req.Scratch, temp: req.Scratch, log: l.events}); err != nil {
 		p.close()
 		return nil, err
@@ -62,7 +64,7 @@ func (h *Host) Launch(ctx context.Context, b *Builder, req *sdk.Request) (*Launc
 // Build has the builder make the image that the request asks for. When Build
 // returns, the builder and everything it started are gone, and on success the
 // image lies at req.Output and has passed the checks of its format; what it
-// lacks, if req.BodiesPath lets it, is what [Host.Bodies] returns. After an
+// lacks, if req.BodiesPath lets it, is what [Launched.Bodies] returns. After an
 // error whatever lies there is worthless, and the caller's to remove, like
 // Scratch.
 //
@@ -82,10 +84,18 @@ func (l *Launched) Build(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return failure(ctx, l.builder, "build", err)
 	}
-	if err := checkImage(l.req.Output, size, l.builder.Description.MediaType); err != nil {
+	if err := l.check(size); err != nil {
 		return failure(ctx, l.builder, "build", err)
 	}
 	return nil
+}
+
+// check holds what the builder has left against its word.
+func (l *Launched) check(size int64) error {
+	if l.early != nil && l.early.size != size {
+		return fmt.Errorf("the image has %d bytes, and it said %d before", size, l.early.size)
+	}
+	return checkImage(l.req.Output, size, l.builder.Description.MediaType)
 }
 
 func (l *Launched) build(ctx context.Context) (int64, error) {

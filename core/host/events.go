@@ -22,6 +22,7 @@ type events struct {
 	to         sdk.Events
 	lossMemory int // what losses may take, in bytes
 	giveUp     context.CancelCauseFunc
+	placed     func(size int64) error
 
 	lost   int // bytes of losses so far
 	phases map[string]bool
@@ -99,5 +100,16 @@ func (e *events) Lose(losses []sdk.Loss) {
 	}
 	if e.to != nil {
 		e.to.Lose(losses)
+	}
+}
+
+// Placed implements sdk.Events. A list that does not hold ends the build.
+func (e *events) Placed(size int64) {
+	if err := e.placed(size); err != nil {
+		e.giveUp(fmt.Errorf("its list of bodies: %w", err))
+		return
+	}
+	if e.to != nil {
+		e.to.Placed(size)
 	}
 }

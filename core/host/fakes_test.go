@@ -26,6 +26,8 @@ type recorder struct {
 	logged   []string
 	losses   []sdk.Loss
 	progress []sdk.Progress
+	placed   []int64
+	onPlaced func()
 }
 
 func (r *recorder) Log(_ sdk.LogLevel, text string) {
@@ -48,6 +50,13 @@ func (r *recorder) Lose(losses []sdk.Loss) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.losses = append(r.losses, losses...)
+}
+
+func (r *recorder) Placed(size int64) {
+	r.placed = append(r.placed, size)
+	if r.onPlaced != nil {
+		r.onPlaced()
+	}
 }
 
 func (r *recorder) log() string {
@@ -95,8 +104,10 @@ func (f fake) Describe(ctx context.Context) (sdk.Description, error) {
 }
 
 func (f fake) Build(ctx context.Context, req *sdk.Request) error {
-	if do := builds[f.mode]; do != nil {
-		return do(ctx, req)
+	for _, all := range []map[string]func(context.Context, *sdk.Request) error{builds, placers} {
+		if do := all[f.mode]; do != nil {
+			return do(ctx, req)
+		}
 	}
 	return os.WriteFile(req.Output, []byte("image"), 0o600)
 }

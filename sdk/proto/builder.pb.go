@@ -732,7 +732,7 @@ type BuildRequest struct {
 	// may leave a file there with length-delimited Body messages, sorted by
 	// offset, of which no two overlap. The image need not have their bytes: the
 	// host puts them in, over whatever the image has there. Without that file
-	// the image is whole.
+	// the image is whole. See Placed for a builder that can tell early.
 	Bodies        string `protobuf:"bytes,11,opt,name=bodies,proto3" json:"bodies,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1176,6 +1176,56 @@ func (x *Losses) GetLosses() []*Loss {
 	return nil
 }
 
+// Placed says that the file at BuildRequest.bodies is there and complete, before
+// the image is: so the host can begin to put the bodies into the user's file
+// while the builder writes the rest. The host reads the file at once, and never
+// again. A builder need not say so, and does it once at most, where bodies are
+// asked for.
+type Placed struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// size that the image will have: that of the result.
+	Size          uint64 `protobuf:"varint,1,opt,name=size,proto3" json:"size,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Placed) Reset() {
+	*x = Placed{}
+	mi := &file_builder_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Placed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Placed) ProtoMessage() {}
+
+func (x *Placed) ProtoReflect() protoreflect.Message {
+	mi := &file_builder_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Placed.ProtoReflect.Descriptor instead.
+func (*Placed) Descriptor() ([]byte, []int) {
+	return file_builder_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Placed) GetSize() uint64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
 // Result ends a successful build. Nothing may follow it.
 type Result struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1187,7 +1237,7 @@ type Result struct {
 
 func (x *Result) Reset() {
 	*x = Result{}
-	mi := &file_builder_proto_msgTypes[11]
+	mi := &file_builder_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1199,7 +1249,7 @@ func (x *Result) String() string {
 func (*Result) ProtoMessage() {}
 
 func (x *Result) ProtoReflect() protoreflect.Message {
-	mi := &file_builder_proto_msgTypes[11]
+	mi := &file_builder_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1212,7 +1262,7 @@ func (x *Result) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Result.ProtoReflect.Descriptor instead.
 func (*Result) Descriptor() ([]byte, []int) {
-	return file_builder_proto_rawDescGZIP(), []int{11}
+	return file_builder_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Result) GetSize() uint64 {
@@ -1231,6 +1281,7 @@ type BuildEvent struct {
 	//	*BuildEvent_Progress
 	//	*BuildEvent_Losses
 	//	*BuildEvent_Result
+	//	*BuildEvent_Placed
 	Event         isBuildEvent_Event `protobuf_oneof:"event"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1238,7 +1289,7 @@ type BuildEvent struct {
 
 func (x *BuildEvent) Reset() {
 	*x = BuildEvent{}
-	mi := &file_builder_proto_msgTypes[12]
+	mi := &file_builder_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1250,7 +1301,7 @@ func (x *BuildEvent) String() string {
 func (*BuildEvent) ProtoMessage() {}
 
 func (x *BuildEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_builder_proto_msgTypes[12]
+	mi := &file_builder_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1263,7 +1314,7 @@ func (x *BuildEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BuildEvent.ProtoReflect.Descriptor instead.
 func (*BuildEvent) Descriptor() ([]byte, []int) {
-	return file_builder_proto_rawDescGZIP(), []int{12}
+	return file_builder_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *BuildEvent) GetEvent() isBuildEvent_Event {
@@ -1309,6 +1360,15 @@ func (x *BuildEvent) GetResult() *Result {
 	return nil
 }
 
+func (x *BuildEvent) GetPlaced() *Placed {
+	if x != nil {
+		if x, ok := x.Event.(*BuildEvent_Placed); ok {
+			return x.Placed
+		}
+	}
+	return nil
+}
+
 type isBuildEvent_Event interface {
 	isBuildEvent_Event()
 }
@@ -1329,6 +1389,10 @@ type BuildEvent_Result struct {
 	Result *Result `protobuf:"bytes,4,opt,name=result,proto3,oneof"`
 }
 
+type BuildEvent_Placed struct {
+	Placed *Placed `protobuf:"bytes,5,opt,name=placed,proto3,oneof"`
+}
+
 func (*BuildEvent_Log) isBuildEvent_Event() {}
 
 func (*BuildEvent_Progress) isBuildEvent_Event() {}
@@ -1336,6 +1400,8 @@ func (*BuildEvent_Progress) isBuildEvent_Event() {}
 func (*BuildEvent_Losses) isBuildEvent_Event() {}
 
 func (*BuildEvent_Result) isBuildEvent_Event() {}
+
+func (*BuildEvent_Placed) isBuildEvent_Event() {}
 
 var File_builder_proto protoreflect.FileDescriptor
 
@@ -1417,14 +1483,17 @@ const file_builder_proto_rawDesc = "" +
 	"\x03why\x18\x05 \x01(\tR\x03why\"9\n" +
 	"\x06Losses\x12/\n" +
 	"\x06losses\x18\x01 \x03(\v2\x17.banger.builder.v1.LossR\x06losses\"\x1c\n" +
+	"\x06Placed\x12\x12\n" +
+	"\x04size\x18\x01 \x01(\x04R\x04size\"\x1c\n" +
 	"\x06Result\x12\x12\n" +
-	"\x04size\x18\x01 \x01(\x04R\x04size\"\xe6\x01\n" +
+	"\x04size\x18\x01 \x01(\x04R\x04size\"\x9b\x02\n" +
 	"\n" +
 	"BuildEvent\x12*\n" +
 	"\x03log\x18\x01 \x01(\v2\x16.banger.builder.v1.LogH\x00R\x03log\x129\n" +
 	"\bprogress\x18\x02 \x01(\v2\x1b.banger.builder.v1.ProgressH\x00R\bprogress\x123\n" +
 	"\x06losses\x18\x03 \x01(\v2\x19.banger.builder.v1.LossesH\x00R\x06losses\x123\n" +
-	"\x06result\x18\x04 \x01(\v2\x19.banger.builder.v1.ResultH\x00R\x06resultB\a\n" +
+	"\x06result\x18\x04 \x01(\v2\x19.banger.builder.v1.ResultH\x00R\x06result\x123\n" +
+	"\x06placed\x18\x05 \x01(\v2\x19.banger.builder.v1.PlacedH\x00R\x06placedB\a\n" +
 	"\x05event*L\n" +
 	"\x05Input\x12\x15\n" +
 	"\x11INPUT_UNSPECIFIED\x10\x00\x12\x0e\n" +
@@ -1465,7 +1534,7 @@ func file_builder_proto_rawDescGZIP() []byte {
 }
 
 var file_builder_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_builder_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_builder_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_builder_proto_goTypes = []any{
 	(Input)(0),               // 0: banger.builder.v1.Input
 	(Staging)(0),             // 1: banger.builder.v1.Staging
@@ -1482,9 +1551,10 @@ var file_builder_proto_goTypes = []any{
 	(*Progress)(nil),         // 12: banger.builder.v1.Progress
 	(*Loss)(nil),             // 13: banger.builder.v1.Loss
 	(*Losses)(nil),           // 14: banger.builder.v1.Losses
-	(*Result)(nil),           // 15: banger.builder.v1.Result
-	(*BuildEvent)(nil),       // 16: banger.builder.v1.BuildEvent
-	nil,                      // 17: banger.builder.v1.BuildRequest.OptionsEntry
+	(*Placed)(nil),           // 15: banger.builder.v1.Placed
+	(*Result)(nil),           // 16: banger.builder.v1.Result
+	(*BuildEvent)(nil),       // 17: banger.builder.v1.BuildEvent
+	nil,                      // 18: banger.builder.v1.BuildRequest.OptionsEntry
 }
 var file_builder_proto_depIdxs = []int32{
 	2,  // 0: banger.builder.v1.Option.type:type_name -> banger.builder.v1.OptionType
@@ -1492,23 +1562,24 @@ var file_builder_proto_depIdxs = []int32{
 	1,  // 2: banger.builder.v1.DescribeResponse.staging:type_name -> banger.builder.v1.Staging
 	5,  // 3: banger.builder.v1.DescribeResponse.options:type_name -> banger.builder.v1.Option
 	6,  // 4: banger.builder.v1.DescribeResponse.tools:type_name -> banger.builder.v1.Tool
-	17, // 5: banger.builder.v1.BuildRequest.options:type_name -> banger.builder.v1.BuildRequest.OptionsEntry
+	18, // 5: banger.builder.v1.BuildRequest.options:type_name -> banger.builder.v1.BuildRequest.OptionsEntry
 	8,  // 6: banger.builder.v1.BuildRequest.size:type_name -> banger.builder.v1.SizePlan
 	3,  // 7: banger.builder.v1.Log.level:type_name -> banger.builder.v1.LogLevel
 	13, // 8: banger.builder.v1.Losses.losses:type_name -> banger.builder.v1.Loss
 	11, // 9: banger.builder.v1.BuildEvent.log:type_name -> banger.builder.v1.Log
 	12, // 10: banger.builder.v1.BuildEvent.progress:type_name -> banger.builder.v1.Progress
 	14, // 11: banger.builder.v1.BuildEvent.losses:type_name -> banger.builder.v1.Losses
-	15, // 12: banger.builder.v1.BuildEvent.result:type_name -> banger.builder.v1.Result
-	4,  // 13: banger.builder.v1.Builder.Describe:input_type -> banger.builder.v1.DescribeRequest
-	9,  // 14: banger.builder.v1.Builder.Build:input_type -> banger.builder.v1.BuildRequest
-	7,  // 15: banger.builder.v1.Builder.Describe:output_type -> banger.builder.v1.DescribeResponse
-	16, // 16: banger.builder.v1.Builder.Build:output_type -> banger.builder.v1.BuildEvent
-	15, // [15:17] is the sub-list for method output_type
-	13, // [13:15] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	16, // 12: banger.builder.v1.BuildEvent.result:type_name -> banger.builder.v1.Result
+	15, // 13: banger.builder.v1.BuildEvent.placed:type_name -> banger.builder.v1.Placed
+	4,  // 14: banger.builder.v1.Builder.Describe:input_type -> banger.builder.v1.DescribeRequest
+	9,  // 15: banger.builder.v1.Builder.Build:input_type -> banger.builder.v1.BuildRequest
+	7,  // 16: banger.builder.v1.Builder.Describe:output_type -> banger.builder.v1.DescribeResponse
+	17, // 17: banger.builder.v1.Builder.Build:output_type -> banger.builder.v1.BuildEvent
+	16, // [16:18] is the sub-list for method output_type
+	14, // [14:16] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_builder_proto_init() }
@@ -1516,11 +1587,12 @@ func file_builder_proto_init() {
 	if File_builder_proto != nil {
 		return
 	}
-	file_builder_proto_msgTypes[12].OneofWrappers = []any{
+	file_builder_proto_msgTypes[13].OneofWrappers = []any{
 		(*BuildEvent_Log)(nil),
 		(*BuildEvent_Progress)(nil),
 		(*BuildEvent_Losses)(nil),
 		(*BuildEvent_Result)(nil),
+		(*BuildEvent_Placed)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1528,7 +1600,7 @@ func file_builder_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_builder_proto_rawDesc), len(file_builder_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   14,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -1,6 +1,7 @@
 package sdktest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -25,13 +26,43 @@ func leavesBodies(ctx context.Context, k *kit) error {
 		if err := k.run(ctx, j); err != nil {
 			return fmt.Errorf("the tree %s: %w", g.name, err)
 		}
-		left, err := j.putIn()
-		if err == nil && left {
+		err = j.keptWord()
+		left, putErr := j.putIn()
+		if err = errors.Join(err, putErr); err == nil && left {
 			err = k.sameAsWhole(ctx, g, j)
 		}
 		if err != nil {
 			return fmt.Errorf("the tree %s, contents left to banger: %w", g.name, err)
 		}
+	}
+	return nil
+}
+
+// placed is what a builder says before its image is there, and the list of
+// bodies as it is then.
+type placed struct {
+	size int64
+	list []byte
+	err  error
+}
+
+// keptWord holds a builder that has placed bodies early to that.
+func (j *job) keptWord() error {
+	if len(j.placed) == 0 {
+		return nil
+	}
+	p := j.placed[0]
+	image, imageErr := os.Stat(j.req.Output)
+	list, listErr := os.ReadFile(j.req.BodiesPath)
+	switch err := errors.Join(p.err, imageErr, listErr); {
+	case len(j.placed) > 1:
+		return errors.New("it says twice that its list of bodies is complete")
+	case err != nil:
+		return fmt.Errorf("it says that its list of bodies is complete: %w", err)
+	case !bytes.Equal(p.list, list):
+		return errors.New("it changes its list of bodies, which it says is complete")
+	case p.size != image.Size():
+		return fmt.Errorf("the image has %d bytes, and it says %d when it places its bodies", image.Size(), p.size)
 	}
 	return nil
 }

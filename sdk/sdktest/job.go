@@ -37,7 +37,9 @@ type watcher struct {
 	losses  []sdk.Loss
 	stdout  []string
 	killed  bool
+	placed  []placed
 	onEvent func()
+	list    string // path of the list of bodies
 }
 
 func (w *watcher) event() {
@@ -63,6 +65,16 @@ func (w *watcher) Lose(losses []sdk.Loss) {
 	w.event()
 }
 
+// Placed implements sdk.Events.
+func (w *watcher) Placed(size int64) {
+	w.mu.Lock()
+	p := placed{size: size}
+	p.list, p.err = os.ReadFile(w.list)
+	w.placed = append(w.placed, p)
+	w.mu.Unlock()
+	w.event()
+}
+
 // Stdout implements Observer.
 func (w *watcher) Stdout(line string) {
 	w.mu.Lock()
@@ -79,10 +91,10 @@ func (w *watcher) Killed() {
 	w.killed = true
 }
 
-func (w *watcher) reset(onEvent func()) {
+func (w *watcher) reset(onEvent func(), list string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.losses, w.killed, w.onEvent = nil, false, onEvent
+	w.losses, w.killed, w.placed, w.onEvent, w.list = nil, false, nil, onEvent, list
 }
 
 // job is one build of a golden tree.
@@ -92,6 +104,7 @@ type job struct {
 	inputs  map[string][]byte // files that must stay as they are
 	pipe    []byte            // what goes through req.TarPath
 	losses  []sdk.Loss        // what the builder reported
+	placed  []placed
 	onEvent func()
 }
 
@@ -188,12 +201,12 @@ func (p onePack) Pack(int) (*os.File, error) { return p.file, nil }
 
 // run builds, and holds the builder to what it may touch.
 func (k *kit) run(ctx context.Context, j *job) error {
-	k.watch.reset(j.onEvent)
+	k.watch.reset(j.onEvent, j.req.BodiesPath)
 	feeder := j.startPipe()
 	err := k.host.Build(ctx, j.req)
 	feeder()
 	k.watch.mu.Lock()
-	j.losses = k.watch.losses
+	j.losses, j.placed = k.watch.losses, k.watch.placed
 	killed := k.watch.killed
 	k.watch.mu.Unlock()
 	if killed {

@@ -117,6 +117,29 @@ func TestGoodThatLeavesBodies(t *testing.T) {
 	sdktest.Test(t, lean(func(context.Context, *sdk.Request, *os.File) error { return nil }), sdktest.Config{})
 }
 
+func TestGoodThatPlacesBodies(t *testing.T) {
+	t.Parallel()
+	sdktest.Test(t, lean(place(0, nil)), sdktest.Config{})
+}
+
+// place places bodies early in an image that grows afterwards, and then does more.
+func place(more int64, then func(*sdk.Request) error) func(context.Context, *sdk.Request, *os.File) error {
+	return func(_ context.Context, req *sdk.Request, f *os.File) error {
+		info, err := f.Stat()
+		if err != nil {
+			return err
+		}
+		if err := req.Placed(info.Size() + 10); err != nil {
+			return err
+		}
+		err = f.Truncate(info.Size() + 10 + more)
+		if then != nil && req.BodiesPath != "" {
+			err = errors.Join(err, then(req))
+		}
+		return err
+	}
+}
+
 func TestGoodFromTar(t *testing.T) {
 	t.Parallel()
 	sdktest.Test(t, good{input: sdk.InputTar}, sdktest.Config{})
@@ -216,6 +239,19 @@ var broken = []struct {
 	{"has another image in the end", "bodies", "another file than the one", lean(func(_ context.Context, req *sdk.Request, _ *os.File) error {
 		return errors.Join(os.Remove(req.Output), os.WriteFile(req.Output, []byte("image"), 0o600))
 	})},
+	{"has another size in the end", "bodies", "and it says", lean(place(1, nil))},
+	{"changes its list in the end", "bodies", "it changes its list", lean(place(0, func(req *sdk.Request) error {
+		return os.WriteFile(req.BodiesPath, nil, 0o600)
+	}))},
+	{"says twice that its list is complete", "bodies", "it says twice", lean(place(0, func(req *sdk.Request) error {
+		req.Events.Placed(0)
+		req.Events.Placed(0)
+		return nil
+	}))},
+	{"says that there is a list", "bodies", "no such file", good{build: func(_ context.Context, req *sdk.Request, work func() error) error {
+		req.Events.Placed(0)
+		return work()
+	}}},
 	{"leaves contents twice", "bodies", "over another one", lean(func(ctx context.Context, req *sdk.Request, f *os.File) error {
 		t, err := req.Tree()
 		for i := range t.Entries {

@@ -79,7 +79,10 @@ type events struct {
 	mu     sync.Mutex
 	warned []string
 	losses []sdk.Loss
+	placed []int64
 }
+
+func (e *events) Placed(size int64) { e.placed = append(e.placed, size) }
 
 func (e *events) Progress(sdk.Progress) {}
 
@@ -102,6 +105,7 @@ type built struct {
 	image  string
 	losses []sdk.Loss
 	warned []string
+	placed []int64
 }
 
 // job is one build for run.
@@ -158,7 +162,7 @@ func run(ctx context.Context, j job) (built, error) {
 	}
 	err = errors.Join(b.Build(ctx, req), req.Close())
 	runtime.KeepAlive(j.packs) // what PackPaths name
-	return built{req.Output, e.losses, e.warned}, err
+	return built{req.Output, e.losses, e.warned, e.placed}, err
 }
 
 func stageFor(ctx context.Context, j job, req *sdk.Request, how sdk.Staging) error {
