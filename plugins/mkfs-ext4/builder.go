@@ -121,6 +121,9 @@ func write(ctx context.Context, req *sdk.Request, t *tree.Tree, plan *ext4.Plan,
 		err = bodies.Write(ctx, req, t, plan.Bodies, f)
 	}
 	if err == nil {
+		err = req.Placed(bytes)
+	}
+	if err == nil {
 		err = plan.Finish(ctx, f)
 	}
 	if closeErr := f.Close(); err == nil {

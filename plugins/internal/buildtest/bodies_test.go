@@ -3,6 +3,7 @@ package buildtest
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"banger/internal/filetest"
@@ -35,6 +36,9 @@ func TestLeavesBodies(t *testing.T) {
 				lean, err := run(t.Context(), job{builder: builder, dir: t.TempDir(), tree: want, packs: packs, lean: true})
 				if err != nil {
 					t.Fatal(err)
+				}
+				if info, err := os.Stat(lean.image); err != nil || builder == "ext4" && !slices.Equal(lean.placed, []int64{info.Size()}) {
+					t.Errorf("placed %v, %v", lean.placed, err)
 				}
 				putIn(t, lean, packs)
 				if filetest.SHA256(t, lean.image) != filetest.SHA256(t, whole.image) {
