@@ -69,7 +69,11 @@ func (w *artifactWriter) commit(ctx context.Context, mediaType string, b Bodies,
 	}
 	defer func() { _ = f.Close() }()
 	m := &manifest{ChunkSize: chunkSize, MediaType: mediaType, Size: size}
-	list, bodies, err := w.s.bind(m, b)
+	list, err := w.s.bind(m, b)
+	if err != nil {
+		return "", err
+	}
+	bodies, err := m.listBodies(list)
 	if err != nil {
 		return "", err
 	}
@@ -97,33 +101,42 @@ func (w *artifactWriter) commit(ctx context.Context, mediaType string, b Bodies,
 
 // bind notes in m the bodies of the image and the layers that they lie in,
 // which no gc removes from then on. It returns the bodies with their layers as
-// m counts them, and the file that lists them; nil if there are none.
-func (s *Store) bind(m *manifest, b Bodies) (list []Body, file []byte, err error) {
+// m counts them.
+func (s *Store) bind(m *manifest, b Bodies) (list []Body, err error) {
 	if len(b.List) == 0 {
-		return nil, nil, nil
+		return nil, nil
 	}
 	if b, err = b.used(); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	m.Bodies = &bodiesOf{}
 	for _, d := range b.Layers {
 		if err := s.use(Object{KindLayer, d}); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		l, err := s.describeLayer(d)
 		if err != nil {
-			return nil, nil, s.readError(kindLayer, d, err)
+			return nil, s.readError(kindLayer, d, err)
 		}
 		m.Bodies.Layers = append(m.Bodies.Layers, l)
 	}
 	if err := b.check(m.Size, m.Bodies.packSizes()); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if file = encodeBodies(b.List); len(file) > maxBodies {
-		return nil, nil, fmt.Errorf("%w: a list of %d bodies", ErrTooLarge, len(b.List))
+	return b.List, nil
+}
+
+// listBodies notes in m the file that lists the bodies that were bound, and
+// returns it; nil if there are none.
+func (m *manifest) listBodies(list []Body) (file []byte, err error) {
+	if len(list) == 0 {
+		return nil, nil
+	}
+	if file = encodeBodies(list); len(file) > maxBodies {
+		return nil, fmt.Errorf("%w: a list of %d bodies", ErrTooLarge, len(list))
 	}
 	m.Bodies.SHA256 = digest.FromBytes(file).Encoded()
-	return b.List, file, nil
+	return file, nil
 }
 
 // fill gives out the whole image while it is being committed. The caller calls
@@ -156,12 +169,7 @@ func (w *artifactWriter) openSource(src *source, m *manifest) (err error) {
 	if src.f, _, err = openRegular(w.path); err != nil {
 		return err
 	}
-	for _, l := range m.layers() {
-		if err := w.s.openPack(src, l); err != nil {
-			return err
-		}
-	}
-	return nil
+	return w.s.openPacks(src, m)
 }
 
 // assemble makes the artifact's directory of the image, its bodies and its

@@ -44,16 +44,14 @@ func (o *Output) Begin(ctx context.Context, size int64, b Bodies) {
 // openBodies opens the layers of the bodies of an image that will have size bytes.
 func (s *Store) openBodies(size int64, b Bodies) (*source, error) {
 	m := &manifest{Size: size}
-	list, _, err := s.bind(m, b)
+	list, err := s.bind(m, b)
 	if err != nil {
 		return nil, err
 	}
 	src := &source{openedImage: &openedImage{m: m, bodies: list}}
-	for _, l := range m.layers() {
-		if err := s.openPack(src, l); err != nil {
-			src.close()
-			return nil, err
-		}
+	if err := s.openPacks(src, m); err != nil {
+		src.close()
+		return nil, err
 	}
 	return src, nil
 }

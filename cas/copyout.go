@@ -96,13 +96,21 @@ func (s *Store) openSource(a Artifact) (*source, error) {
 		return nil, s.readError(kindArtifact, a.Digest, err)
 	}
 	src := &source{openedImage: i}
-	for _, l := range m.layers() {
-		if err := s.openPack(src, l); err != nil {
-			src.close()
-			return nil, err
-		}
+	if err := s.openPacks(src, m); err != nil {
+		src.close()
+		return nil, err
 	}
 	return src, nil
+}
+
+// openPacks opens the packs of an image's layers.
+func (s *Store) openPacks(src *source, m *manifest) error {
+	for _, l := range m.layers() {
+		if err := s.openPack(src, l); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // openPack opens one more pack, whose size is known to be right.
