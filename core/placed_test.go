@@ -63,29 +63,22 @@ func untilHeard(req *sdk.Request) {
 const placedText = "all is placed"
 
 func buildPlaced(ctx context.Context, name string, req *sdk.Request, t *tree.Tree) error {
-	f, err := os.Create(req.Output)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	size, err := leaveAll(ctx, req, t, f)
-	if err != nil {
-		return err
-	}
-	if name == "places-touches" {
-		if err := meddle(req.PackPaths[len(req.PackPaths)-1]); err != nil {
+	return makeLean(ctx, req, t, func(f *os.File, size int64) error {
+		if name == "places-touches" {
+			if err := meddle(req.PackPaths[len(req.PackPaths)-1]); err != nil {
+				return err
+			}
+		}
+		if err := errors.Join(f.Truncate(size), req.Placed(size)); err != nil {
 			return err
 		}
-	}
-	if err := errors.Join(f.Truncate(size), req.Placed(size)); err != nil {
+		req.Log(sdk.LogInfo, placedText)
+		if err := placers[name](ctx, req, size); err != nil {
+			return err
+		}
+		_, err := f.WriteString(leanHeading)
 		return err
-	}
-	req.Log(sdk.LogInfo, placedText)
-	if err := placers[name](ctx, req, size); err != nil {
-		return err
-	}
-	_, err = f.WriteString(leanHeading)
-	return err
+	})
 }
 
 // onPlaced is Events that calls do when a placer has placed its bodies.

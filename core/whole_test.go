@@ -23,6 +23,15 @@ import (
 // buildLean is a builder that leaves all contents to banger: the image is a
 // heading, and each file from the next multiple of 4096 on.
 func buildLean(ctx context.Context, req *sdk.Request, t *tree.Tree) error {
+	return makeLean(ctx, req, t, func(f *os.File, size int64) error {
+		_, err := f.WriteString(leanHeading)
+		return errors.Join(err, f.Truncate(size))
+	})
+}
+
+// makeLean leaves the contents to banger, and has rest write all else to an image
+// of that size.
+func makeLean(ctx context.Context, req *sdk.Request, t *tree.Tree, rest func(f *os.File, size int64) error) error {
 	f, err := os.Create(req.Output)
 	if err != nil {
 		return err
@@ -32,8 +41,7 @@ func buildLean(ctx context.Context, req *sdk.Request, t *tree.Tree) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteString(leanHeading)
-	return errors.Join(err, f.Truncate(size))
+	return rest(f, size)
 }
 
 const leanHeading = "an image of bodies\n"
