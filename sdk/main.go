@@ -39,6 +39,7 @@ func Serve(b Builder) error {
 	go life.watch()
 	plugin.Serve(&plugin.ServeConfig{
 		HandshakeConfig:  Handshake(),
+		TLSProvider:      certified,
 		VersionedPlugins: versioned(&grpcPlugin{builder: b, life: life}),
 		Logger:           hclog.New(&hclog.LoggerOptions{Level: hclog.Error, Output: os.Stderr}),
 		GRPCServer: func(opts []grpc.ServerOption) *grpc.Server {

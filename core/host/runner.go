@@ -17,6 +17,7 @@ import (
 	goplugin "github.com/hashicorp/go-plugin/runner"
 
 	"banger/internal/hint"
+	"banger/internal/mtls"
 )
 
 // drainWithin bounds the reading of what a process that is gone has printed.
@@ -26,9 +27,10 @@ const drainWithin = 200 * time.Millisecond
 // output itself: go-plugin gets to see one valid handshake line and an empty
 // standard error, so that nothing that holds these pipes can hold go-plugin.
 type runner struct {
-	session *session
-	work    work
-	env     []string // as go-plugin made it
+	session     *session
+	work        work
+	certificate string   // of the host, in PEM
+	env         []string // as go-plugin made it
 
 	proc             *process // once Start has launched it
 	line             string   // the handshake
@@ -39,8 +41,8 @@ type runner struct {
 	connected chan struct{} // closed when nobody waits for a connection any more
 }
 
-func newRunner(s *session, w work) *runner {
-	return &runner{session: s, work: w, connected: make(chan struct{})}
+func newRunner(s *session, w work, certificate string) *runner {
+	return &runner{session: s, work: w, certificate: certificate, connected: make(chan struct{})}
 }
 
 // prepare is a plugin.ClientConfig.RunnerFunc.
@@ -55,7 +57,7 @@ const fileVar = "BANGER_BUILDER_FILE"
 
 // environment is all that a builder inherits.
 func (r *runner) environment() []string {
-	env := []string{"PATH=" + r.session.host.cfg.ToolPath, "LC_ALL=C", "TZ=UTC", "TMPDIR=" + r.work.temp, "HOME=" + r.work.dir}
+	env := []string{"PATH=" + r.session.host.cfg.ToolPath, "LC_ALL=C", "TZ=UTC", "TMPDIR=" + r.work.temp, "HOME=" + r.work.dir, mtls.ClientCertVar + "=" + r.certificate}
 	if b := r.session.builder; !b.Bundled {
 		env = append(env, fileVar+"="+b.Path)
 	}

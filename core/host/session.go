@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 
+	"banger/internal/mtls"
 	"banger/sdk"
 )
 
@@ -44,14 +46,18 @@ type session struct {
 // open launches b from p, which is loaded and stays the caller's, and returns
 // once it answers. The caller ends the session.
 func (h *Host) open(ctx context.Context, b *Builder, p *program, w work) (*session, error) {
+	certificate, err := mtls.New()
+	if err != nil {
+		return nil, failure(ctx, b, "start", fmt.Errorf("make a certificate: %w", err))
+	}
 	sockets, err := newSockets(h.cfg.TempDir)
 	if err != nil {
 		return nil, failure(ctx, b, "start", err)
 	}
 	lifetime, cancel := context.WithCancel(ctx)
 	s := &session{host: h, builder: b, program: p, ctx: lifetime, cancel: cancel, sockets: sockets, noise: newNoise(w.log)}
-	s.runner = newRunner(s, w)
-	s.plugin = plugin.NewClient(s.config())
+	s.runner = newRunner(s, w, mtls.PEM(certificate))
+	s.plugin = plugin.NewClient(s.config(certificate))
 	if err := s.connect(lifetime); err != nil {
 		err = s.failure(ctx, "start", err)
 		return nil, errors.Join(err, s.end())
@@ -63,13 +69,15 @@ func (h *Host) open(ctx context.Context, b *Builder, p *program, w work) (*sessi
 	return s, nil
 }
 
-func (s *session) config() *plugin.ClientConfig {
+// config is that of a plugin with AutoMTLS, but for who makes certificate: see
+// package mtls. go-plugin adds to it what the builder's handshake holds.
+func (s *session) config(certificate tls.Certificate) *plugin.ClientConfig {
 	s.stdio = [2]*lineWriter{{to: s.noise, stdout: true}, {to: s.noise}}
 	return &plugin.ClientConfig{
 		HandshakeConfig:  sdk.Handshake(),
 		VersionedPlugins: sdk.HostPlugins(),
 		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
-		AutoMTLS:         true,
+		TLSConfig:        mtls.Client(certificate),
 		SkipHostEnv:      true,
 		Logger:           hclog.NewNullLogger(),
 		StartTimeout:     s.host.limits.start,
