@@ -120,7 +120,7 @@ func configIndex(ctx context.Context, src *opened, im Image) (*layer.Index, erro
 	if err := unpackConfig(ctx, d, content, unpack.Dest{Pack: io.Discard, Index: &index}); err != nil {
 		return nil, err
 	}
-	return layer.Read(&index)
+	return layer.Parse(index.String())
 }
 
 // checkEmbedded refuses a config that has taken the place of a directory of

@@ -16,6 +16,7 @@ import (
 
 	"banger/cas"
 	"banger/core/layer"
+	"banger/internal/filetext"
 	"banger/internal/sparse"
 	"banger/sdk/tree"
 )
@@ -137,7 +138,11 @@ func readLayerIndex(l cas.Layer) (*layer.Index, error) {
 		return nil, gone(err)
 	}
 	defer f.Close()
-	x, err := layer.Read(f)
+	file, err := filetext.Read(f)
+	if err != nil {
+		return nil, fmt.Errorf("read layer index: %w", err)
+	}
+	x, err := layer.Parse(file)
 	if err != nil {
 		return nil, damagedIndex(err)
 	}

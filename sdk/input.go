@@ -1,14 +1,13 @@
 package sdk
 
 import (
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"sync"
 
+	"banger/internal/filetext"
 	"banger/sdk/tree"
 )
 
@@ -23,15 +22,20 @@ func readTree(path, want string) (*tree.Tree, error) {
 		return nil, fmt.Errorf("open tree: %w", err)
 	}
 	defer f.Close()
-	sum := sha256.New()
-	t, err := tree.Read(io.TeeReader(f, sum))
+	file, err := filetext.Read(f)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read tree: %w", err)
 	}
-	if got := "sha256:" + hex.EncodeToString(sum.Sum(nil)); got != want {
+	digest := make(chan string)
+	go func() {
+		sum := filetext.Sum(file)
+		digest <- "sha256:" + hex.EncodeToString(sum[:])
+	}()
+	t, err := tree.Parse(file)
+	if got := <-digest; err == nil && got != want {
 		return nil, fmt.Errorf("read tree: %w: it is %s and should be %s", ErrDigest, got, want)
 	}
-	return t, nil
+	return t, err
 }
 
 // packs are the packs of a request that have been opened so far.

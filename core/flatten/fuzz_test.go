@@ -66,7 +66,7 @@ func fuzzUnpack(ctx context.Context, tarball []byte) (*layer.Index, error) {
 	if _, err := unpack.Unpack(ctx, bytes.NewReader(tarball), l, unpack.Dest{Pack: &pack, Index: &index}, lim, nil); err != nil {
 		return nil, err
 	}
-	return layer.Read(&index)
+	return layer.Parse(index.String())
 }
 
 func checkFuzzError(t *testing.T, err error) {

@@ -55,7 +55,7 @@ func unpackTar(ctx context.Context, b []byte) (*layer.Index, []byte, error) {
 	if _, err := unpack.Unpack(ctx, bytes.NewReader(b), l, unpack.Dest{Pack: &pack, Index: &index}, unpack.Limits{}, nil); err != nil {
 		return nil, nil, err
 	}
-	x, err := layer.Read(&index)
+	x, err := layer.Parse(index.String())
 	return x, pack.Bytes(), err
 }
 

@@ -1,7 +1,6 @@
 package layer_test
 
 import (
-	"bytes"
 	"fmt"
 	"runtime"
 	"testing"
@@ -24,7 +23,7 @@ func TestMemory(t *testing.T) {
 	file := encode(t, x)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	got, err := layer.Read(bytes.NewReader(file))
+	got, err := layer.Parse(string(file))
 	runtime.ReadMemStats(&after)
 	if err != nil || len(got.Entries) != n {
 		t.Fatalf("%d entries, %v", len(got.Entries), err)

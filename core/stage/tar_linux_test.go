@@ -53,7 +53,7 @@ func reread(t *testing.T, rt *rapid.T, dir string, archive []byte) (*tree.Tree, 
 	if _, err := unpack.Unpack(t.Context(), bytes.NewReader(archive), l, unpack.Dest{Pack: pack, Index: &index}, unpack.Limits{}, nil); err != nil {
 		rt.Fatal(err)
 	}
-	x, err := layer.Read(&index)
+	x, err := layer.Parse(index.String())
 	if err != nil {
 		rt.Fatal(err)
 	}

@@ -41,7 +41,7 @@ func mustRun(t testing.TB, blob, tar []byte) (*output, *layer.Index) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x, err := layer.Read(&out.index)
+	x, err := layer.Parse(out.index.String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +103,7 @@ func must(err error) {
 // checkContents reads an index back and checks each file's hash.
 func checkContents(t *testing.T, out *output) {
 	t.Helper()
-	x, err := layer.Read(&out.index)
+	x, err := layer.Parse(out.index.String())
 	if err != nil {
 		t.Fatal(err)
 	}

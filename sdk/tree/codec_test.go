@@ -29,8 +29,14 @@ func TestRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		tr := trees.Draw(t, "tree")
 		file := encode(t, tr)
-		got, err := tree.Read(iotest.HalfReader(bytes.NewReader(file)))
+		got, err := tree.Parse(string(file))
 		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(tr, got); diff != "" {
+			t.Fatalf("(-written +parsed):\n%s", diff)
+		}
+		if got, err = tree.Read(iotest.HalfReader(bytes.NewReader(file))); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(tr, got); diff != "" {
@@ -76,6 +82,9 @@ func TestCutShort(t *testing.T) {
 	for n := range file {
 		if _, err := tree.Read(bytes.NewReader(file[:n])); !errors.Is(err, tree.ErrCorrupt) {
 			t.Fatalf("cut at %d of %d: %v", n, len(file), err)
+		}
+		if _, err := tree.Parse(string(file[:n])); !errors.Is(err, tree.ErrCorrupt) {
+			t.Fatalf("cut at %d of %d, parsed: %v", n, len(file), err)
 		}
 	}
 	if _, err := tree.Read(bytes.NewReader(append(file, 0))); !errors.Is(err, tree.ErrCorrupt) {

@@ -97,7 +97,8 @@ func ExampleDecoder() {
 	var d tree.Decoder
 	for _, path := range []string{"etc", "etc/passwd"} {
 		encoded := tree.AppendEntry(nil, &tree.Entry{Path: path, Type: tree.Regular})
-		e, err := d.Entry(encoded)
+		var e tree.Entry
+		err := d.Decode(&e, string(encoded))
 		fmt.Println(e.Path, err)
 	}
 	// Output:

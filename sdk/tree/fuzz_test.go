@@ -41,18 +41,18 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
-// FuzzDecodeEntry decodes any bytes, and where protobuf takes them too, wants
+// FuzzDecode decodes any bytes, and where protobuf takes them too, wants
 // the same.
-func FuzzDecodeEntry(f *testing.F) {
+func FuzzDecode(f *testing.F) {
 	for _, e := range small().Entries {
 		f.Add(tree.AppendEntry(nil, &e))
 	}
 	f.Fuzz(func(t *testing.T, msg []byte) {
-		e, err := tree.DecodeEntry(msg)
+		e, err := decode(msg)
 		if err != nil {
 			return
 		}
-		again, err := tree.DecodeEntry(tree.AppendEntry(nil, &e))
+		again, err := decode(tree.AppendEntry(nil, &e))
 		if err != nil && e.Type != 0 {
 			t.Fatal(err)
 		}

@@ -1,10 +1,6 @@
 package tree_test
 
 import (
-	"bufio"
-	"bytes"
-	"errors"
-	"io"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -42,33 +38,32 @@ func TestAgreesWithProtobuf(t *testing.T) {
 	marshal := proto.MarshalOptions{Deterministic: true}
 	rapid.Check(t, func(t *rapid.T) {
 		tr := trees.Draw(t, "tree")
-		br := bufio.NewReader(bytes.NewReader(encode(t, tr)))
-		msg, err := tree.ReadMessage(br, nil)
+		msg, rest, err := tree.CutMessage(string(encode(t, tr)))
 		if err != nil {
 			t.Fatal(err)
 		}
 		want := &pb.TreeHeader{Version: 1, Layers: tr.Layers, Entries: uint64(len(tr.Entries))}
 		var got pb.TreeHeader
-		if err := proto.Unmarshal(msg, &got); err != nil {
+		if err := proto.Unmarshal([]byte(msg), &got); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(want, &got, protocmp.Transform()); diff != "" {
 			t.Fatalf("header (-want +got):\n%s", diff)
 		}
 		for i := range tr.Entries {
-			if msg, err = tree.ReadMessage(br, msg); err != nil {
+			if msg, rest, err = tree.CutMessage(rest); err != nil {
 				t.Fatal(err)
 			}
 			judged, err := marshal.Marshal(toProto(&tr.Entries[i]))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !bytes.Equal(judged, msg) {
+			if string(judged) != msg {
 				t.Fatalf("entry %d:\n%x, protobuf has\n%x", i, msg, judged)
 			}
 		}
-		if _, err := tree.ReadMessage(br, msg); !errors.Is(err, io.EOF) {
-			t.Fatalf("after the last entry: %v", err)
+		if rest != "" {
+			t.Fatalf("after the last entry: %x", rest)
 		}
 	})
 }

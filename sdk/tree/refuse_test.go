@@ -19,7 +19,15 @@ func chunk(num protowire.Number, s string) []byte {
 	return protowire.AppendString(protowire.AppendTag(nil, num, protowire.BytesType), s)
 }
 
-func TestDecodeEntryRefuses(t *testing.T) {
+// decode decodes one entry.
+func decode(msg []byte) (tree.Entry, error) {
+	var d tree.Decoder
+	var e tree.Entry
+	err := d.Decode(&e, string(msg))
+	return e, err
+}
+
+func TestDecodeRefuses(t *testing.T) {
 	for _, c := range []struct {
 		name, want string
 		msg        []byte
@@ -46,17 +54,17 @@ func TestDecodeEntryRefuses(t *testing.T) {
 		{"cut fixed", "EOF", []byte{0x0d, 5}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if _, err := tree.DecodeEntry(c.msg); err == nil || !strings.Contains(err.Error(), c.want) {
+			if _, err := decode(c.msg); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("error %v, want one with %q", err, c.want)
 			}
 		})
 	}
 }
 
-func TestDecodeEntryPassesOverUnknownFields(t *testing.T) {
+func TestDecodePassesOverUnknownFields(t *testing.T) {
 	fixed := protowire.AppendFixed64(protowire.AppendTag(nil, 99, protowire.Fixed64Type), 1)
 	msg := bytes.Join([][]byte{varint(100, 1), chunk(101, "x"), fixed, chunk(1, "path")}, nil)
-	e, err := tree.DecodeEntry(msg)
+	e, err := decode(msg)
 	if err != nil || e.Path != "path" {
 		t.Errorf("%+v, %v", e, err)
 	}

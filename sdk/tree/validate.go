@@ -13,13 +13,31 @@ import (
 // a directory nor a hardlink; extents lie inside their file, in order, in a
 // listed layer; xattrs are sorted.
 func (t *Tree) Validate() error {
-	if len(t.Entries) == 0 || t.Entries[0].Path != "" || t.Entries[0].Type != Directory {
-		return fmt.Errorf("%w: the first entry is not the root directory", ErrCorrupt)
+	v := newValidator(t)
+	if err := v.entries(0, len(t.Entries)); err != nil {
+		return err
 	}
-	v := validator{tree: t, dirs: make(map[string]bool)}
-	for i := range t.Entries {
-		e := &t.Entries[i]
-		if i > 0 && e.Path <= t.Entries[i-1].Path {
+	return v.end()
+}
+
+// validator goes through the entries of a tree.
+type validator struct {
+	tree *Tree
+	dirs map[string]bool // paths of the directories so far
+	last string          // one of them
+}
+
+func newValidator(t *Tree) *validator { return &validator{tree: t, dirs: make(map[string]bool)} }
+
+// entries validates the entries from first on, before end. Those before first
+// have been.
+func (v *validator) entries(first, end int) error {
+	for i := first; i < end; i++ {
+		e := &v.tree.Entries[i]
+		if i == 0 && (e.Path != "" || e.Type != Directory) {
+			return errNoRoot
+		}
+		if i > 0 && e.Path <= v.tree.Entries[i-1].Path {
 			return fmt.Errorf("%w: entry %d, %q, is out of order", ErrCorrupt, i, e.Path)
 		}
 		if err := v.entry(i, e); err != nil {
@@ -29,12 +47,15 @@ func (t *Tree) Validate() error {
 	return nil
 }
 
-// validator goes through the entries of a tree.
-type validator struct {
-	tree *Tree
-	dirs map[string]bool // paths of the directories so far
-	last string          // one of them
+// end validates what can only be said in the end.
+func (v *validator) end() error {
+	if len(v.tree.Entries) == 0 {
+		return errNoRoot
+	}
+	return nil
 }
+
+var errNoRoot = fmt.Errorf("%w: the first entry is not the root directory", ErrCorrupt)
 
 func (v *validator) entry(i int, e *Entry) error {
 	if e.Path != "" {

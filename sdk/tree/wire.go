@@ -2,7 +2,6 @@ package tree
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -80,13 +79,8 @@ func appendMessage(b []byte, field protowire.Number, fill func([]byte) []byte) [
 	return slices.Insert(b, start, binary.AppendUvarint(length[:0], uint64(len(b)-start))...)
 }
 
-// DecodeEntry parses the encoding that AppendEntry makes. The result shares
-// no memory with b. It checks the ranges of single fields; what holds between
-// entries is [Tree.Validate]'s.
-func DecodeEntry(b []byte) (Entry, error) { return decodeEntry(b, nil) }
-
-// Decoder decodes entries as DecodeEntry does, with fewer allocations if there
-// are many. Its zero value is ready. It is not safe for concurrent use.
+// Decoder decodes entries. Its zero value is ready. It is not safe for
+// concurrent use.
 type Decoder struct {
 	spare []Extent
 }
@@ -94,8 +88,25 @@ type Decoder struct {
 // spareExtents are made at once.
 const spareExtents = 512
 
-// Entry decodes one entry.
-func (d *Decoder) Entry(b []byte) (Entry, error) { return decodeEntry(b, d) }
+// Decode decodes the encoding that AppendEntry makes into e, which is zero. Its
+// strings become parts of msg. It checks the ranges of single fields; what holds
+// between entries is [Tree.Validate]'s.
+func (d *Decoder) Decode(e *Entry, msg string) error {
+	var f field
+	for len(msg) > 0 {
+		var err error
+		if f, msg, err = cutField(msg); err != nil {
+			return fmt.Errorf("decode entry: %w", err)
+		}
+		if f.num == entryExtents && e.Extents == nil {
+			e.Extents = d.extent()
+		}
+		if err := e.setField(&f); err != nil {
+			return fmt.Errorf("decode entry: field %d: %w", f.num, err)
+		}
+	}
+	return nil
+}
 
 // extent returns an empty list with room for one extent, which is what most
 // files have.
@@ -108,21 +119,7 @@ func (d *Decoder) extent() []Extent {
 	return list
 }
 
-func decodeEntry(b []byte, d *Decoder) (Entry, error) {
-	var e Entry
-	err := eachField(b, func(f field) error {
-		if f.num == entryExtents && e.Extents == nil && d != nil {
-			e.Extents = d.extent()
-		}
-		return e.setField(f)
-	})
-	if err != nil {
-		return Entry{}, fmt.Errorf("decode entry: %w", err)
-	}
-	return e, nil
-}
-
-func (e *Entry) setField(f field) (err error) {
+func (e *Entry) setField(f *field) (err error) {
 	switch f.num {
 	case entryPath:
 		e.Path, err = f.text()
@@ -172,7 +169,7 @@ func (e *Entry) setField(f field) (err error) {
 	return err
 }
 
-func (e *Entry) setHash(f field) error {
+func (e *Entry) setHash(f *field) error {
 	s, err := f.text()
 	if err != nil {
 		return err
@@ -184,9 +181,13 @@ func (e *Entry) setHash(f field) error {
 	return nil
 }
 
-func decodeXattr(f field) (Xattr, error) {
+func decodeXattr(f *field) (Xattr, error) {
 	var x Xattr
-	err := f.message(func(f field) (err error) {
+	text, err := f.text()
+	if err != nil {
+		return x, err
+	}
+	err = eachField(text, func(f *field) (err error) {
 		switch f.num {
 		case xattrName:
 			x.Name, err = f.text()
@@ -198,98 +199,34 @@ func decodeXattr(f field) (Xattr, error) {
 	return x, err
 }
 
-func decodeExtent(f field) (Extent, error) {
-	var x Extent
-	err := f.message(func(f field) (err error) {
-		switch f.num {
-		case extentOffset:
-			x.Offset, err = f.int64()
-		case extentLayer:
-			var v uint32
-			v, err = f.uint32()
-			x.Layer = int(v)
-		case extentPackOffset:
-			x.PackOffset, err = f.int64()
-		case extentLength:
-			x.Length, err = f.int64()
+// decodeExtent goes without eachField, for which f would be on the heap, and
+// most entries have an extent.
+func decodeExtent(f *field) (x Extent, err error) {
+	text, err := f.text()
+	for text != "" && err == nil {
+		var f field
+		if f, text, err = cutField(text); err != nil {
+			break
 		}
-		return err
-	})
+		if err = x.setField(&f); err != nil {
+			err = fmt.Errorf("field %d: %w", f.num, err)
+		}
+	}
 	return x, err
 }
 
-// field is one field of a protobuf message as it stands on the wire.
-type field struct {
-	num    protowire.Number
-	typ    protowire.Type
-	varint uint64
-	bytes  []byte
-}
-
-var errWireType = errors.New("field has the wrong wire type")
-
-// eachField calls do for each varint and bytes field of b, in order, and
-// passes over fields of other types, as protobuf readers do.
-func eachField(b []byte, do func(field) error) error {
-	for len(b) > 0 {
-		num, typ, n := protowire.ConsumeTag(b)
-		if n < 0 {
-			return protowire.ParseError(n)
-		}
-		b = b[n:]
-		f := field{num: num, typ: typ}
-		switch typ {
-		case protowire.VarintType:
-			f.varint, n = protowire.ConsumeVarint(b)
-		case protowire.BytesType:
-			f.bytes, n = protowire.ConsumeBytes(b)
-		default:
-			n = protowire.ConsumeFieldValue(num, typ, b)
-		}
-		if n < 0 {
-			return protowire.ParseError(n)
-		}
-		b = b[n:]
-		if err := do(f); err != nil {
-			return fmt.Errorf("field %d: %w", num, err)
-		}
+func (x *Extent) setField(f *field) (err error) {
+	switch f.num {
+	case extentOffset:
+		x.Offset, err = f.int64()
+	case extentLayer:
+		var v uint32
+		v, err = f.uint32()
+		x.Layer = int(v)
+	case extentPackOffset:
+		x.PackOffset, err = f.int64()
+	case extentLength:
+		x.Length, err = f.int64()
 	}
-	return nil
-}
-
-func (f field) text() (string, error) {
-	if f.typ != protowire.BytesType {
-		return "", errWireType
-	}
-	return string(f.bytes), nil
-}
-
-func (f field) message(do func(field) error) error {
-	if f.typ != protowire.BytesType {
-		return errWireType
-	}
-	return eachField(f.bytes, do)
-}
-
-func (f field) uint() (uint64, error) {
-	if f.typ != protowire.VarintType {
-		return 0, errWireType
-	}
-	return f.varint, nil
-}
-
-func (f field) uint32() (uint32, error) {
-	v, err := f.uint()
-	if err == nil && v > math.MaxUint32 {
-		return 0, fmt.Errorf("%d does not fit 32 bits", v)
-	}
-	return uint32(v), err
-}
-
-func (f field) int64() (int64, error) {
-	v, err := f.uint()
-	if err == nil && v > math.MaxInt64 {
-		return 0, fmt.Errorf("%d does not fit 63 bits", v)
-	}
-	return int64(v), err
+	return err
 }
