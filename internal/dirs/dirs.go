@@ -58,6 +58,8 @@ type lister struct {
 	Dirs
 	tree    *tree.Tree
 	byPath  map[string]int32 // the numbers of directories
+	last    string           // the path of a directory
+	lastDir int32            // its number
 	parents []int32          // the number of each entry's directory, or none
 	omitted []Omission
 }
@@ -65,7 +67,7 @@ type lister struct {
 // add counts entry i, whose parent has been added.
 func (l *lister) add(i int, filesystem string) {
 	e := &l.tree.Entries[i]
-	parent, ok := l.byPath[tree.Dir(e.Path)]
+	parent, ok := l.parent(tree.Dir(e.Path))
 	why := l.cannotHold(e, filesystem)
 	if !ok {
 		why = "its directory is left out"
@@ -82,6 +84,19 @@ func (l *lister) add(i int, filesystem string) {
 		l.byPath[e.Path] = l.of[i]
 		l.start = append(l.start, 0)
 	}
+}
+
+// parent returns the number of the directory dir, which is often that of the
+// entry before.
+func (l *lister) parent(dir string) (int32, bool) {
+	if dir == l.last {
+		return l.lastDir, true
+	}
+	n, ok := l.byPath[dir]
+	if ok {
+		l.last, l.lastDir = dir, n
+	}
+	return n, ok
 }
 
 // cannotHold returns why the filesystem has no place for e.

@@ -98,7 +98,10 @@ func (f *format) leaves(names []dirent) []leaf {
 		names[i].hash, names[i].minor = nameHash(names[i].name, f.hashSeed)
 	}
 	slices.SortFunc(names, func(a, b dirent) int {
-		return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.minor, b.minor), cmp.Compare(a.name, b.name))
+		if a.hash != b.hash {
+			return cmp.Compare(a.hash, b.hash)
+		}
+		return cmp.Or(cmp.Compare(a.minor, b.minor), cmp.Compare(a.name, b.name))
 	})
 	var list []leaf
 	used := f.usable()

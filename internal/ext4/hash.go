@@ -34,14 +34,18 @@ func nameHash(name string, seed [4]uint32) (major, minor uint32) {
 // remains.
 func hashWords(name string) (words [8]uint32) {
 	pad := uint32(len(name)) * 0x01010101
-	for i := range words {
-		words[i] = pad
-	}
-	for i := range min(len(name), 32) {
-		if i%4 == 0 {
-			words[i/4] = pad
+	name = name[:min(len(name), 32)]
+	i := 0
+	for ; len(name) >= 4; i, name = i+1, name[4:] {
+		for k := range 4 {
+			words[i] = words[i]<<8 + uint32(int32(int8(name[k])))
 		}
-		words[i/4] = words[i/4]<<8 + uint32(int32(int8(name[i])))
+	}
+	for ; i < len(words); i, name = i+1, "" {
+		words[i] = pad
+		for k := range len(name) {
+			words[i] = words[i]<<8 + uint32(int32(int8(name[k])))
+		}
 	}
 	return words
 }
@@ -49,16 +53,28 @@ func hashWords(name string) (words [8]uint32) {
 // halfMD4 is RFC 1320, section 3.4, with the steps that are left.
 func halfMD4(state *[4]uint32, x [8]uint32) {
 	const root2, root3 = 0x5a827999, 0x6ed9eba1
+	f := func(x, y, z uint32) uint32 { return z ^ x&(y^z) }
+	g := func(x, y, z uint32) uint32 { return x&y | z&(x|y) }
+	h := func(x, y, z uint32) uint32 { return x ^ y ^ z }
 	a, b, c, d := state[0], state[1], state[2], state[3]
-	round := func(f func(x, y, z uint32) uint32, add uint32, order [8]uint8, shift [4]int) {
-		for i, k := range order {
-			a = bits.RotateLeft32(a+f(b, c, d)+x[k]+add, shift[i%4])
-			a, b, c, d = d, a, b, c
-		}
+	for i := 0; i < 8; i += 4 {
+		a = bits.RotateLeft32(a+f(b, c, d)+x[i], 3)
+		d = bits.RotateLeft32(d+f(a, b, c)+x[i+1], 7)
+		c = bits.RotateLeft32(c+f(d, a, b)+x[i+2], 11)
+		b = bits.RotateLeft32(b+f(c, d, a)+x[i+3], 19)
 	}
-	round(func(x, y, z uint32) uint32 { return x&y | ^x&z }, 0, [8]uint8{0, 1, 2, 3, 4, 5, 6, 7}, [4]int{3, 7, 11, 19})
-	round(func(x, y, z uint32) uint32 { return x&y | x&z | y&z }, root2, [8]uint8{1, 3, 5, 7, 0, 2, 4, 6}, [4]int{3, 5, 9, 13})
-	round(func(x, y, z uint32) uint32 { return x ^ y ^ z }, root3, [8]uint8{3, 7, 2, 6, 1, 5, 0, 4}, [4]int{3, 9, 11, 15})
+	for i := 1; i >= 0; i-- {
+		a = bits.RotateLeft32(a+g(b, c, d)+x[i]+root2, 3)
+		d = bits.RotateLeft32(d+g(a, b, c)+x[i+2]+root2, 5)
+		c = bits.RotateLeft32(c+g(d, a, b)+x[i+4]+root2, 9)
+		b = bits.RotateLeft32(b+g(c, d, a)+x[i+6]+root2, 13)
+	}
+	for i := 3; i > 0; i -= 2 {
+		a = bits.RotateLeft32(a+h(b, c, d)+x[i]+root3, 3)
+		d = bits.RotateLeft32(d+h(a, b, c)+x[i+4]+root3, 9)
+		c = bits.RotateLeft32(c+h(d, a, b)+x[i-1]+root3, 11)
+		b = bits.RotateLeft32(b+h(c, d, a)+x[i+3]+root3, 15)
+	}
 	state[0] += a
 	state[1] += b
 	state[2] += c

@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 
 	"banger/internal/dirs"
 	"banger/sdk/tree"
@@ -113,10 +116,31 @@ func NewDraft(t *tree.Tree, o Options) (*Draft, error) {
 	d := &Draft{o: o, tree: t, format: newFormat(o)}
 	d.dirs, d.omitted = dirs.List(t, "ext4")
 	d.number()
-	for i := range d.inodes {
-		d.measure(&d.inodes[i])
-	}
+	d.measureAll()
 	return d, nil
+}
+
+// measureStep is how many inodes one goroutine measures at a time.
+const measureStep = 1024
+
+// measureAll measures the inodes, several at a time.
+func (d *Draft) measureAll() {
+	var next atomic.Int64
+	var all sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), 1+len(d.inodes)/measureStep) {
+		all.Go(func() {
+			for {
+				first := int(next.Add(measureStep)) - measureStep
+				if first >= len(d.inodes) {
+					return
+				}
+				for i := range d.inodes[first:min(first+measureStep, len(d.inodes))] {
+					d.measure(&d.inodes[first+i])
+				}
+			}
+		})
+	}
+	all.Wait()
 }
 
 // measure finds out what n needs besides the contents of files.
