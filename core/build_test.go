@@ -19,6 +19,7 @@ import (
 
 	"banger/cas"
 	"banger/core/host"
+	"banger/core/host/keeper"
 	"banger/internal/need"
 	"banger/internal/ocitest"
 	tt "banger/internal/tartest"
@@ -32,7 +33,7 @@ func TestMain(m *testing.M) {
 		sdk.Main(fake{os.Args[2]})
 	}
 	if len(os.Args) > 2 && os.Args[1] == "fake-keeper" {
-		host.Keep(os.Args[2:])
+		keeper.Keep(os.Args[2:])
 	}
 	need.PrivateMounts()
 	os.Exit(m.Run())

@@ -10,8 +10,6 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
-
-	"banger/core/host"
 )
 
 // How much garbage there may be at a time: half of what is in use, where Go
@@ -26,9 +24,6 @@ const (
 
 func main() {
 	debug.SetGCPercent(gcPercent)
-	if len(os.Args) > 2 && os.Args[1] == keepName {
-		host.Keep(os.Args[2:])
-	}
 	forgetEmptyTwins()
 	held := make([]byte, ballast)
 	ctx, stop := interruptible()

@@ -26,11 +26,6 @@ var bundledBuilders = map[string]func() sdk.Builder{
 // serveName is the hidden command that makes this process a builder.
 const serveName = "builder-serve"
 
-// keepName as the first argument makes this process the keeper of a builder,
-// whose name and arguments follow. No command of its own: it must start fast,
-// and what follows is not for it to read.
-const keepName = "builder-keep"
-
 func serveCommand() *cli.Command {
 	return &cli.Command{
 		Name:   serveName,

@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"banger/cas"
+	"banger/cmd/banger/keep"
 	"banger/core"
 	"banger/core/host"
 	"banger/core/unpack"
@@ -195,7 +196,7 @@ func hostConfig(c *cli.Context) (host.Config, error) {
 		Bundled:   bundled,
 		Installed: installedDirs(),
 		Lock:      lock,
-		Keeper:    host.Command{Path: self, Args: []string{keepName}},
+		Keeper:    host.Command{Path: self, Args: []string{keep.Name}},
 		ToolPath:  toolPath(),
 		TempDir:   os.TempDir(),
 	}, nil

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"banger/core/host/keeper"
 	"banger/sdk"
 )
 
@@ -30,24 +31,24 @@ func init() {
 // attack is what a hostile builder does to its keeper and to the host above it:
 // it wants to be rid of them, and its strays to stay. It tells what came of it.
 func attack(req *sdk.Request) {
-	keeper := os.Getppid()
-	parent, _ := parentOf(strconv.Itoa(keeper))
-	threads, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", keeper))
-	victims := []int{keeper}
-	if canConfine() {
+	mine := os.Getppid()
+	parent := keeper.Parents()[mine]
+	threads, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", mine))
+	victims := []int{mine}
+	if keeper.CanConfine() {
 		victims = append(victims, parent)
 	}
 	for _, pid := range victims {
 		req.Log(sdk.LogInfo, "stop %d: %v", pid, syscall.Kill(pid, syscall.SIGSTOP))
 		req.Log(sdk.LogInfo, "trace %d: %v", pid, unix.PtraceSeize(pid))
-		if pid == keeper {
+		if pid == mine {
 			req.Log(sdk.LogInfo, "kill %d: %v", pid, syscall.Kill(pid, syscall.SIGKILL))
 			req.Log(sdk.LogInfo, "kill group %d: %v", pid, syscall.Kill(-pid, syscall.SIGKILL))
 		}
 	}
 	for _, t := range threads {
 		tid, _ := strconv.Atoi(t.Name())
-		req.Log(sdk.LogInfo, "kill thread %d: %v", tid, unix.Tgkill(keeper, tid, unix.SIGKILL))
+		req.Log(sdk.LogInfo, "kill thread %d: %v", tid, unix.Tgkill(mine, tid, unix.SIGKILL))
 	}
 	req.Log(sdk.LogInfo, "done")
 }
@@ -72,7 +73,7 @@ func TestHostileToItsKeeper(t *testing.T) {
 		}
 	}()
 	err := h.Build(ctx, known(t, h, "kills-keeper"), req)
-	if !canConfine() {
+	if !keeper.CanConfine() {
 		checkFailure(t, err, "its keeper ended: signal: killed")
 		for _, pid := range <-strays {
 			_ = syscall.Kill(pid, syscall.SIGKILL)

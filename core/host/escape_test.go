@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"banger/core/host/keeper"
 )
 
 // state returns the letter of a process's state, "" if there is none.
@@ -210,7 +212,7 @@ func TestKeeperKilled(t *testing.T) {
 	go func() {
 		pid := tells(rec, 1)[0]
 		pids <- pid
-		if parent := processParents()[pid]; parent > 1 {
+		if parent := keeper.Parents()[pid]; parent > 1 {
 			if p, err := os.FindProcess(parent); err == nil {
 				_ = p.Kill()
 			}

@@ -56,7 +56,7 @@ type Config struct {
 	Installed []string
 	// Lock is what Dirs' builders must be; nil lets all of them be started.
 	Lock *Lock
-	// Keeper is a program whose main function is Keep, with the arguments
+	// Keeper is a program whose main function is [keeper.Keep], with the arguments
 	// after Args.
 	Keeper Command
 	// ToolPath is the PATH of builders and of the tools that they run.

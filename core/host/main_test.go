@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"banger/core/host/keeper"
 	"banger/internal/need"
 	"banger/sdk"
 )
@@ -17,7 +18,7 @@ const fakeVar = "BANGER_TEST_FAKE"
 // The test binary is every builder of these tests.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 2 && os.Args[1] == keepArg {
-		Keep(os.Args[2:])
+		keeper.Keep(os.Args[2:])
 	}
 	mode := os.Getenv(fakeVar)
 	switch {

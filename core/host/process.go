@@ -110,7 +110,7 @@ func (p *process) started(ctx context.Context, path string) error {
 	return p.status.SetReadDeadline(time.Time{})
 }
 
-// hear returns what the keeper says next; see keeper.say.
+// hear returns what the keeper says next; see [keeper.Keep].
 func (p *process) hear() (what string, number int, err error) {
 	line, err := p.said.ReadString('\n')
 	if err != nil {

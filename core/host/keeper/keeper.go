@@ -1,4 +1,7 @@
-package host
+// Package keeper is the process between a host and a builder. It is a package
+// of its own, with few others below it, so that a program can become a keeper
+// before it initializes what it needs for all else.
+package keeper
 
 import (
 	"errors"
@@ -22,8 +25,7 @@ const (
 	keeperStatus  = 5 // takes the lines of keeper.say
 )
 
-// Keep is the main function of a keeper: the process between a host and a
-// builder, which lives as long as anything of the builder and no longer. args
+// Keep is the main function of a keeper, which lives as long as anything of the builder and no longer. args
 // are the builder's, its name first. Keep does not return. On Linux it starts
 // its program once more, with "" before args, to become the builder.
 //

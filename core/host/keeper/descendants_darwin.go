@@ -1,4 +1,4 @@
-package host
+package keeper
 
 import (
 	"os"
@@ -11,7 +11,7 @@ import (
 // group is not found.
 func killDescendants(builder int) {
 	_ = unix.Kill(-builder, unix.SIGKILL)
-	parents := processParents()
+	parents := Parents()
 	self := os.Getpid()
 	for pid := range parents {
 		if descends(parents, pid, self) {
@@ -20,8 +20,8 @@ func killDescendants(builder int) {
 	}
 }
 
-// processParents returns the parent of every process: sysctl(3), kern.proc.all.
-func processParents() map[int]int {
+// Parents returns the parent of every process: sysctl(3), kern.proc.all.
+func Parents() map[int]int {
 	list, err := unix.SysctlKinfoProcSlice("kern.proc.all")
 	if err != nil {
 		return nil

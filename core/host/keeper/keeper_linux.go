@@ -1,4 +1,4 @@
-package host
+package keeper
 
 import (
 	"encoding/binary"
@@ -18,6 +18,14 @@ const programPath = "/proc/self/fd/3"
 // becomeFailed is where the process that becomes a builder tells that it
 // cannot: it has keeperProgram, too.
 const becomeFailed = 4
+
+// execAgain and execEvery bound how long a file that is still open for
+// writing is waited for. One that was written a moment ago can be busy for as
+// long as a fork of another thread has not come to its exec.
+const (
+	execAgain = 20
+	execEvery = 10 * time.Millisecond
+)
 
 func adoptOrphans() error { return unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }
 

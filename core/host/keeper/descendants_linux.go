@@ -1,4 +1,4 @@
-package host
+package keeper
 
 import (
 	"bytes"
@@ -12,7 +12,7 @@ import (
 // ended. One that forks at that moment can slip through: call it again until
 // there is no child left.
 func killDescendants(int) {
-	parents := processParents()
+	parents := Parents()
 	self := os.Getpid()
 	for pid := range parents {
 		if descends(parents, pid, self) {
@@ -21,8 +21,8 @@ func killDescendants(int) {
 	}
 }
 
-// processParents returns the parent of every process.
-func processParents() map[int]int {
+// Parents returns the parent of every process.
+func Parents() map[int]int {
 	parents := make(map[int]int)
 	proc, err := os.Open("/proc")
 	if err != nil {

@@ -1,4 +1,4 @@
-package host
+package keeper
 
 import (
 	"unsafe"
@@ -9,9 +9,9 @@ import (
 // scopesSince is the first version of Landlock with scopes, that of Linux 6.12.
 const scopesSince = 6
 
-// canConfine tells whether the kernel keeps a builder from sending signals to
+// CanConfine tells whether the kernel keeps a builder from sending signals to
 // whom it likes.
-func canConfine() bool {
+func CanConfine() bool {
 	version, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
 	return errno == 0 && version >= scopesSince
 }
@@ -23,7 +23,7 @@ func canConfine() bool {
 // rights, without which the kernel lets no ordinary user do this. Where the
 // kernel cannot, nothing happens.
 func confine() {
-	if !canConfine() {
+	if !CanConfine() {
 		return
 	}
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {

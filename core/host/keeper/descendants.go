@@ -1,4 +1,4 @@
-package host
+package keeper
 
 // descends tells whether pid descends from ancestor.
 func descends(parents map[int]int, pid, ancestor int) bool {

@@ -1,4 +1,4 @@
-package host
+package keeper
 
 import (
 	"errors"
@@ -52,7 +52,7 @@ func isStill(name string) error {
 	if err := unix.Stat(name, &named); err != nil {
 		return err
 	}
-	if idOf(&opened) != idOf(&named) {
+	if opened.Dev != named.Dev || opened.Ino != named.Ino || opened.Size != named.Size || opened.Mtim != named.Mtim || opened.Ctim != named.Ctim {
 		return unix.ESTALE
 	}
 	return nil
