@@ -41,19 +41,34 @@ func (o *Output) Begin(ctx context.Context, size int64, b Bodies) {
 	}()
 }
 
-// openBodies opens the layers of the bodies of an image that will have size bytes.
+// openBodies opens the layers of the bodies of an image that will have size
+// bytes. Unlike bind it does not look at their indexes.
 func (s *Store) openBodies(size int64, b Bodies) (*source, error) {
-	m := &manifest{Size: size}
-	list, err := s.bind(m, b)
+	b, err := b.used()
 	if err != nil {
 		return nil, err
 	}
-	src := &source{openedImage: &openedImage{m: m, bodies: list}}
-	if err := s.openPacks(src, m); err != nil {
+	src := &source{openedImage: &openedImage{m: &manifest{Size: size}, bodies: b.List}}
+	if err := s.openLayers(src, size, b); err != nil {
 		src.close()
 		return nil, err
 	}
 	return src, nil
+}
+
+func (s *Store) openLayers(src *source, size int64, b Bodies) error {
+	sizes := make([]int64, len(b.Layers))
+	for i, d := range b.Layers {
+		o := Object{KindLayer, d}
+		err := s.use(o)
+		if err == nil {
+			sizes[i], err = s.openPack(src, o)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return b.check(size, sizes)
 }
 
 // goOn has the output hold all of the image of src.

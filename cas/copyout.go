@@ -103,33 +103,34 @@ func (s *Store) openSource(a Artifact) (*source, error) {
 	return src, nil
 }
 
-// openPacks opens the packs of an image's layers.
+// openPacks opens the packs of an image's layers, whose sizes are known to be
+// right.
 func (s *Store) openPacks(src *source, m *manifest) error {
 	for _, l := range m.layers() {
-		if err := s.openPack(src, l); err != nil {
+		if _, err := s.openPack(src, l); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// openPack opens one more pack, whose size is known to be right.
-func (s *Store) openPack(src *source, o Object) error {
+// openPack opens one more pack and returns its size.
+func (s *Store) openPack(src *source, o Object) (int64, error) {
 	dir, err := s.object(kindLayer, o.Digest)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	l, err := layerAt(dir)
 	if err == nil {
-		var f *os.File
 		before := state(kindLayer, dir)
-		if f, _, err = openRegular(l.Pack); err == nil {
+		f, info, openErr := openRegular(l.Pack)
+		if openErr == nil {
 			src.packs, src.states = append(src.packs, f), append(src.states, before)
-			return nil
+			return info.Size(), nil
 		}
-		err = incomplete(err)
+		err = incomplete(openErr)
 	}
-	return s.readError(kindLayer, o.Digest, err)
+	return 0, s.readError(kindLayer, o.Digest, err)
 }
 
 func (src *source) close() {
