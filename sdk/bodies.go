@@ -72,8 +72,21 @@ func readBodies(r io.Reader, most int) ([]Body, error) {
 		if len(list) == most {
 			return nil, fmt.Errorf("read bodies: more than %d", most)
 		}
-		list = append(list, b)
+		list = append(roomFor(list), b)
 	}
+}
+
+// firstBodies is how many bodies there is room for at first.
+const firstBodies = 1024
+
+// roomFor returns list with room for one more: twice as much where there is
+// none, since append, which adds a quarter, would come to five times what is
+// needed.
+func roomFor(list []Body) []Body {
+	if len(list) < cap(list) {
+		return list
+	}
+	return slices.Grow(list, max(len(list), firstBodies))
 }
 
 func readBody(br *bufio.Reader) (Body, error) {
@@ -149,7 +162,7 @@ func (r *Request) leave(dst *os.File, b Body) (bool, error) {
 	if !is {
 		return false, nil
 	}
-	l.list = append(l.list, b)
+	l.list = append(roomFor(l.list), b)
 	return true, l.extend(dst, b.Offset+b.Length)
 }
 

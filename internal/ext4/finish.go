@@ -47,6 +47,7 @@ func (p *Plan) segments(list []sparse.Segment, n *inode) []sparse.Segment {
 // before, after or meanwhile.
 func (p *Plan) Finish(ctx context.Context, w io.WriterAt) error {
 	f := &finisher{Plan: p, ctx: ctx, out: blockWriter{w: w}}
+	f.dir.format = &f.format
 	for _, step := range []func() error{f.writeContent, f.writeJournal, f.writeResize, f.writeInodes, f.writeGroups, f.out.flush, f.writeSupers} {
 		if err := step(); err != nil {
 			return fmt.Errorf("write ext4 metadata: %w", err)
@@ -59,6 +60,7 @@ type finisher struct {
 	*Plan
 	ctx    context.Context
 	out    blockWriter
+	dir    dirWriter
 	groups []byte // all descriptors
 
 	journalInode [InodeSize]byte
@@ -80,7 +82,7 @@ func (f *finisher) writeContent() error {
 
 func (f *finisher) writeContentOf(n *inode) error {
 	if n.entry == noEntry {
-		return f.writeDirectory(n, nil)
+		return f.writeDirectory(n, f.dir.names[:0])
 	}
 	e := &f.tree.Entries[n.entry]
 	if n.xattrBlock != 0 {
@@ -90,7 +92,7 @@ func (f *finisher) writeContentOf(n *inode) error {
 	}
 	switch {
 	case e.Type == tree.Directory:
-		return f.writeDirectory(n, f.dirents(int(n.entry)))
+		return f.writeDirectory(n, f.direntsOf(f.dir.names[:0], int(n.entry)))
 	case e.Type == tree.Symlink && n.runs > 0:
 		var b [BlockSize]byte
 		copy(b[:], e.Target)
@@ -112,7 +114,8 @@ func xattrsIn(e *tree.Entry, block bool) []storedXattr {
 }
 
 func (f *finisher) writeDirectory(n *inode, names []dirent) error {
-	w := dirWriter{format: &f.format, self: n.number, parent: f.parentOf(n), names: names, shape: f.shape(names, leastBlocks(n))}
+	w := &f.dir
+	w.self, w.parent, w.names, w.shape = n.number, f.parentOf(n), names, f.shape(names, leastBlocks(n))
 	runs := f.runsOf(n)
 	var done uint32 // blocks of the first run
 	w.put = func(b []byte) error {
@@ -133,6 +136,9 @@ func (f *finisher) parentOf(n *inode) uint32 {
 	return f.numbers[f.tree.Index(tree.Dir(f.tree.Entries[n.entry].Path))]
 }
 
+// maxBlocksAtOnce bounds what a blockWriter writes at once, in bytes.
+const maxBlocksAtOnce = 1 << 20
+
 // blockWriter writes blocks, neighbours at once.
 type blockWriter struct {
 	w     io.WriterAt
@@ -142,8 +148,10 @@ type blockWriter struct {
 
 // put takes block n for writing. It copies b.
 func (w *blockWriter) put(n uint32, b []byte) error {
-	const most = 1 << 20
-	if len(w.buf) >= most || w.first+int64(len(w.buf))/BlockSize != int64(n) {
+	if w.buf == nil {
+		w.buf = make([]byte, 0, maxBlocksAtOnce)
+	}
+	if len(w.buf) == cap(w.buf) || w.first+int64(len(w.buf))/BlockSize != int64(n) {
 		if err := w.flush(); err != nil {
 			return err
 		}

@@ -11,6 +11,7 @@ const lostFoundName = "lost+found"
 func (d *Draft) number() {
 	w := numberer{Draft: d, next: firstInode, shared: make(map[int32]int32)}
 	d.numbers = make([]uint32, len(d.tree.Entries))
+	d.inodes = make([]inode, 0, len(d.tree.Entries)+1)
 	d.numbers[0] = RootInode
 	d.inodes = append(d.inodes, inode{number: RootInode, links: 2})
 	w.lostFound()
@@ -101,14 +102,12 @@ func (d *Draft) at(number uint32) *inode {
 	return &d.inodes[len(d.inodes)-1-int(d.inodes[len(d.inodes)-1].number-number)]
 }
 
-// dirents lists what is in the directory that entry i is.
-func (d *Draft) dirents(i int) []dirent {
-	in := d.dirs.In(i)
-	list := make([]dirent, 0, len(in)+1)
+// direntsOf appends to list what is in the directory that entry i is.
+func (d *Draft) direntsOf(list []dirent, i int) []dirent {
 	if i == 0 && len(d.inodes) > 1 && d.inodes[1].number == LostFoundInode && d.inodes[1].entry == noEntry {
 		list = append(list, dirent{name: lostFoundName, inode: LostFoundInode, kind: dirKindDir})
 	}
-	for _, k := range in {
+	for _, k := range d.dirs.In(i) {
 		n := d.numbers[k]
 		carrier := &d.tree.Entries[d.at(n).entry]
 		list = append(list, dirent{name: tree.Base(d.tree.Entries[k].Path), inode: n, kind: dirKinds[carrier.Type]})

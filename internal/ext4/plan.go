@@ -129,13 +129,14 @@ func (d *Draft) measureAll() {
 	var all sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), 1+len(d.inodes)/measureStep) {
 		all.Go(func() {
+			var names []dirent // room for those of one directory
 			for {
 				first := int(next.Add(measureStep)) - measureStep
 				if first >= len(d.inodes) {
 					return
 				}
 				for i := range d.inodes[first:min(first+measureStep, len(d.inodes))] {
-					d.measure(&d.inodes[first+i])
+					names = d.measure(&d.inodes[first+i], names)
 				}
 			}
 		})
@@ -143,21 +144,24 @@ func (d *Draft) measureAll() {
 	all.Wait()
 }
 
-// measure finds out what n needs besides the contents of files.
-func (d *Draft) measure(n *inode) {
+// measure finds out what n needs besides the contents of files. It returns the
+// room that it has used.
+func (d *Draft) measure(n *inode, names []dirent) []dirent {
 	if n.entry == noEntry {
 		n.blocks = lostFoundBlocks
-		return
+		return names
 	}
 	e := &d.tree.Entries[n.entry]
 	n.hasXattrs = len(e.Xattrs) > 0 && FitXattrs(e).Block
 	switch {
 	case e.Type == tree.Directory:
-		s := d.shape(d.dirents(int(n.entry)), leastBlocks(n))
+		names = d.direntsOf(names[:0], int(n.entry))
+		s := d.shape(names, leastBlocks(n))
 		n.blocks, n.indexed = uint32(s.blocks), s.leaves != nil
 	case e.Type == tree.Symlink && len(e.Target) >= FastSymlink:
 		n.blocks = 1
 	}
+	return names
 }
 
 // leastBlocks is the least length of a directory.
@@ -204,7 +208,7 @@ func (d *Draft) Plan(size Size) (*Plan, error) {
 }
 
 func (d *Draft) plan(size Size) *Plan {
-	return &Plan{Draft: d, size: size, inodes: slices.Clone(d.inodes)}
+	return &Plan{Draft: d, size: size, inodes: slices.Clone(d.inodes), runs: make([]run, 0, len(d.inodes))}
 }
 
 func newFormat(o Options) format {
