@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/opencontainers/go-digest"
 )
@@ -94,10 +95,12 @@ func (x Body) check(start, size int64, packs []int64) error {
 	return nil
 }
 
-// used returns the bodies with those layers only that they lie in.
+// used returns the bodies with those layers only that they lie in, in the order
+// in which they come. The list may be that of b.
 func (b Bodies) used() (Bodies, error) {
-	u := Bodies{List: make([]Body, len(b.List))}
+	u := Bodies{List: b.List}
 	numbers := make([]int, len(b.Layers)) // new ones, from 1
+	same := true
 	for i, x := range b.List {
 		if x.Layer < 0 || x.Layer >= len(b.Layers) {
 			return u, fmt.Errorf("body %d: there is no layer %d", i, x.Layer)
@@ -105,12 +108,17 @@ func (b Bodies) used() (Bodies, error) {
 		if numbers[x.Layer] == 0 {
 			u.Layers = append(u.Layers, b.Layers[x.Layer])
 			numbers[x.Layer] = len(u.Layers)
+			same = same && len(u.Layers) == x.Layer+1
 		}
-		x.Layer = numbers[x.Layer] - 1
-		u.List[i] = x
 	}
 	if len(u.Layers) > maxLayers {
 		return u, errors.New("too many layers")
+	}
+	if !same {
+		u.List = slices.Clone(b.List)
+		for i := range u.List {
+			u.List[i].Layer = numbers[u.List[i].Layer] - 1
+		}
 	}
 	return u, nil
 }

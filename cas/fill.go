@@ -6,6 +6,7 @@ import (
 	"iter"
 	"os"
 	"runtime"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
@@ -22,6 +23,9 @@ const (
 	// copyBuffers is how many steps are in memory at most.
 	copyBuffers = 4
 )
+
+// stepBuffers are buffers of copyStep bytes: an output is often filled in two goes.
+var stepBuffers = sync.Pool{New: func() any { return new([copyStep]byte) }}
 
 // fill makes the empty output the image of src. Where the filesystem cannot
 // share blocks it reads and writes large pieces: copy_file_range(2) copies page
@@ -56,7 +60,9 @@ func (c *copier) copy(ctx context.Context, size int64, pieces iter.Seq2[piece, e
 	}
 	c.batches, c.filled, c.empty = make(chan []piece), make(chan part, copyBuffers), make(chan []byte, copyBuffers)
 	for range copyBuffers {
-		c.empty <- make([]byte, copyStep)
+		buf := stepBuffers.Get().(*[copyStep]byte)
+		defer stepBuffers.Put(buf)
+		c.empty <- buf[:]
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
