@@ -155,7 +155,7 @@ func (c *copier) flush(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	c.next = nil
+	c.next = make([]piece, 0, cap(c.next))
 	return nil
 }
 

@@ -23,17 +23,21 @@ func (e *Engine) run(ctx context.Context, j *job, t *flattened) error {
 	}
 	defer f.Close()
 	j.req.TreePath, j.req.TreeDigest = f.Name(), t.digest.String()
+	var bodies cas.Bodies
 	j.placed = func(size int64) {
-		if bodies, err := e.bodies(ctx, j, t); err == nil {
+		early, err := e.bodies(ctx, j, t)
+		if err == nil {
+			bodies = early
 			j.begin(ctx, e.Store, size, bodies)
 		}
 	}
 	if err := e.feed(ctx, j, t.Tree); err != nil {
 		return err
 	}
-	bodies, err := e.bodies(ctx, j, t)
-	if err != nil {
-		return err
+	if len(bodies.List) == 0 {
+		if bodies, err = e.bodies(ctx, j, t); err != nil {
+			return err
+		}
 	}
 	if err := e.unmeddled(ctx, j.builder, t); err != nil {
 		return err

@@ -55,12 +55,16 @@ func WriteBodies(w io.Writer, list []Body) error {
 }
 
 // ReadBodies reads all that WriteBodies wrote, up to the end of r, and no more
-// than 16 Mi of them. What the numbers mean is for the caller to check.
-func ReadBodies(r io.Reader) ([]Body, error) { return readBodies(r, maxBodies) }
+// than 16 Mi of them. size is how many bytes there are, as far as that is known:
+// it saves memory. What the numbers mean is for the caller to check.
+func ReadBodies(r io.Reader, size int64) ([]Body, error) { return readBodies(r, size, maxBodies) }
 
-func readBodies(r io.Reader, most int) ([]Body, error) {
+// usualBody is what the body of a small file takes in a list, in bytes.
+const usualBody = 14
+
+func readBodies(r io.Reader, size int64, most int) ([]Body, error) {
 	br := bufio.NewReaderSize(r, 64<<10)
-	var list []Body
+	list := make([]Body, 0, min(size/usualBody, firstBodies))
 	for {
 		b, err := readBody(br)
 		if errors.Is(err, io.EOF) {
@@ -76,8 +80,8 @@ func readBodies(r io.Reader, most int) ([]Body, error) {
 	}
 }
 
-// firstBodies is how many bodies there is room for at first.
-const firstBodies = 1024
+// firstBodies bounds for how many bodies there is room at first.
+const firstBodies = 64 << 10
 
 // roomFor returns list with room for one more: twice as much where there is
 // none, since append, which adds a quarter, would come to five times what is
@@ -86,23 +90,35 @@ func roomFor(list []Body) []Body {
 	if len(list) < cap(list) {
 		return list
 	}
-	return slices.Grow(list, max(len(list), firstBodies))
+	return slices.Grow(list, max(len(list), 1))
 }
 
+// readBody reads one record. At a clean end it returns io.EOF.
 func readBody(br *bufio.Reader) (Body, error) {
-	length, err := br.ReadByte()
-	if err != nil {
+	text, err := br.Peek(1 + maxBody)
+	if len(text) == 0 {
 		return Body{}, err
 	}
-	if length > maxBody {
+	length := int(text[0])
+	switch {
+	case length > maxBody:
 		return Body{}, fmt.Errorf("%d bytes, where %d are allowed", length, maxBody)
+	case length >= len(text):
+		return Body{}, cmp.Or(notEOF(err), io.ErrUnexpectedEOF)
 	}
-	text, err := br.Peek(int(length))
-	if err != nil {
-		return Body{}, io.ErrUnexpectedEOF
+	b, err := parseBody(text[1 : 1+length])
+	_, _ = br.Discard(1 + length) // what was peeked at is there
+	return b, err
+}
+
+func notEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
 	}
-	defer func() { _, _ = br.Discard(int(length)) }() // what was peeked at is there
-	var b Body
+	return err
+}
+
+func parseBody(text []byte) (b Body, err error) {
 	for len(text) > 0 {
 		field, kind, n := protowire.ConsumeTag(text)
 		if n < 0 || kind != protowire.VarintType {
@@ -162,8 +178,21 @@ func (r *Request) leave(dst *os.File, b Body) (bool, error) {
 	if !is {
 		return false, nil
 	}
+	if l.list == nil {
+		l.list = make([]Body, 0, r.expectedBodies())
+	}
 	l.list = append(roomFor(l.list), b)
 	return true, l.extend(dst, b.Offset+b.Length)
+}
+
+// expectedBodies is how many bodies a builder that has read the tree leaves.
+func (r *Request) expectedBodies() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.tree == nil {
+		return 0
+	}
+	return min(len(r.tree.Entries), firstBodies)
 }
 
 // meet finds out whether dst is the image at output.

@@ -46,7 +46,7 @@ func leftBy(t *testing.T, req *sdk.Request) []sdk.Body {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	list, err := sdk.ReadBodies(f)
+	list, err := sdk.ReadBodies(f, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -262,7 +262,7 @@ func FuzzReadBodies(f *testing.F) {
 	f.Add(write(sdk.Body{Offset: 1, Layer: 2, PackOffset: 3, Length: 4}, sdk.Body{}, sdk.Body{Offset: 1 << 62, Layer: 1 << 30, PackOffset: 1 << 62, Length: 1 << 62}))
 	f.Add([]byte("\x02\x08"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		list, err := sdk.ReadBodies(bytes.NewReader(b))
+		list, err := sdk.ReadBodies(bytes.NewReader(b), int64(len(b)))
 		if err != nil {
 			return
 		}
@@ -271,7 +271,7 @@ func FuzzReadBodies(f *testing.F) {
 				t.Fatalf("read %+v", x)
 			}
 		}
-		again, err := sdk.ReadBodies(bytes.NewReader(write(list...)))
+		again, err := sdk.ReadBodies(bytes.NewReader(write(list...)), 0)
 		if err != nil || !slices.Equal(again, list) {
 			t.Fatalf("written and read again: %+v, %v, want %+v", again, err, list)
 		}

@@ -23,7 +23,7 @@ func ExampleBody() {
 		fmt.Println(err)
 		return
 	}
-	list, err := sdk.ReadBodies(&file)
+	list, err := sdk.ReadBodies(&file, int64(file.Len()))
 	for _, b := range list {
 		fmt.Printf("%d bytes of pack %d at %d\n", b.Length, b.Layer, b.Offset)
 	}

@@ -83,7 +83,7 @@ func readBodies(req *sdk.Request, size int64) ([]sdk.Body, error) {
 	case info.Size() > maxBodyList:
 		return nil, fmt.Errorf("it has %d bytes, where %d are allowed", info.Size(), maxBodyList)
 	}
-	list, err := sdk.ReadBodies(io.LimitReader(f, maxBodyList))
+	list, err := sdk.ReadBodies(io.LimitReader(f, maxBodyList), info.Size())
 	if err != nil {
 		return nil, err
 	}

@@ -78,7 +78,7 @@ func (j *job) putIn() (bool, error) {
 		return false, err
 	}
 	defer in.Close()
-	list, err := sdk.ReadBodies(in)
+	list, err := sdk.ReadBodies(in, 0)
 	if err != nil {
 		return false, err
 	}

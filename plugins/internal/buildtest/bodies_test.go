@@ -60,7 +60,7 @@ func putIn(t *testing.T, b built, packs *treetest.Packs) {
 		t.Fatal(err)
 	}
 	defer in.Close()
-	list, err := sdk.ReadBodies(in)
+	list, err := sdk.ReadBodies(in, 0)
 	if err != nil || len(list) == 0 {
 		t.Fatalf("%d bodies, %v", len(list), err)
 	}
