@@ -80,6 +80,7 @@ type buildAnswer struct {
 	LossBlob  digest.Digest `json:"loss_blob,omitempty"`
 	Warnings  []string      `json:"warnings,omitempty"`
 	Millis    int64         `json:"milliseconds"`
+	Needs     *needs        `json:"needs"`
 }
 
 // Build makes the image of o.Image with o.Builder, or finds it made. A second
@@ -156,11 +157,16 @@ func (e *Engine) answer(ctx context.Context, src *opened, b *host.Builder, q *qu
 	return e.produce(ctx, src, b, q, o)
 }
 
-// known returns the answer that the store has, or nil.
+// known returns the answer that the store has, or nil if there is none or it is
+// beyond the limits: then making it fails, and says which.
 func (e *Engine) known(ctx context.Context, src *opened, q *question) (*answered, error) {
 	a, err := e.Store.Action(q.key)
 	if err != nil {
 		return nil, nil //nolint:nilerr,nilnil // a miss
+	}
+	var ans buildAnswer
+	if json.Unmarshal(a.Result, &ans) != nil || !e.suffice(ans.Needs) {
+		return nil, nil //nolint:nilnil // a miss
 	}
 	artifact, err := e.soundArtifact(ctx, a.Artifact)
 	if ctx.Err() != nil {
@@ -169,10 +175,6 @@ func (e *Engine) known(ctx context.Context, src *opened, q *question) (*answered
 	if err != nil {
 		e.Events.Log(sdk.LogWarn, err.Error()+": building it again")
 		return nil, nil //nolint:nilnil // a miss
-	}
-	var ans buildAnswer
-	if err := json.Unmarshal(a.Result, &ans); err != nil {
-		return nil, nil //nolint:nilerr,nilnil // a miss
 	}
 	losses, err := e.readLosses(ans)
 	if err != nil {
@@ -205,6 +207,7 @@ func (e *Engine) produce(ctx context.Context, src *opened, b *host.Builder, q *q
 	ans := buildAnswer{
 		Ref: src.Name(), Builder: RefOf(b), Tree: t.digest, Size: j.image.Size,
 		LossCount: len(j.losses), Warnings: slices.Concat(t.warnings, j.warnings), Millis: time.Since(start).Milliseconds(),
+		Needs: t.needs,
 	}
 	if err := e.keepAnswer(ctx, src, q, j, ans, start); err != nil {
 		j.giveUp()

@@ -127,6 +127,11 @@ func isFor(desc cas.Descriptor, platform string) bool {
 // find finds the answer to x, or the one nearest to it.
 func (e *Engine) find(ctx context.Context, x *Explanation) error {
 	a, use, err := e.Store.PeekAction(x.Key)
+	var ans buildAnswer
+	if err == nil && (json.Unmarshal(a.Result, &ans) != nil || !e.suffice(ans.Needs)) {
+		x.Why = "there is an answer, which is not within the limits"
+		return nil
+	}
 	if err == nil {
 		x.Artifact, err = e.Store.PeekArtifact(a.Artifact)
 	}

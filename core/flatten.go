@@ -22,6 +22,7 @@ type flattened struct {
 	*tree.Tree // without entries, if nobody asked for them
 	digest     digest.Digest
 	warnings   []string
+	needs      *needs
 }
 
 // treePreimage is the question whose answer is a tree.
@@ -48,6 +49,15 @@ func (e *Engine) flattenOptions(in flattenInputs) flatten.Options {
 // treeResult is what the store keeps with a tree.
 type treeResult struct {
 	Warnings []string `json:"warnings"`
+	Needs    *needs   `json:"needs"`     // but for the ratio, which depends on the blobs
+	TarSizes []int64  `json:"tar_sizes"` // of each layer's tar, in bytes
+}
+
+// needsOf are those of the image that has the tree.
+func (r *treeResult) needsOf(src *opened) *needs {
+	n := *r.Needs
+	n.Layers.Ratio = neededRatio(src, r.TarSizes)
+	return &n
 }
 
 // Tree pulls an image and returns its flattened tree with the digest that
@@ -89,7 +99,7 @@ func (e *Engine) pullThenFlatten(ctx context.Context, src *opened, im Image, ent
 
 // flattenImage returns the tree of the image's layers with what is embedded.
 func (e *Engine) flattenImage(ctx context.Context, src *opened, im Image, diffIDs []digest.Digest, entries bool) (*flattened, error) {
-	base, err := e.flatten(ctx, diffIDs, inputsOf(im), entries || im.EmbedConfig != "")
+	base, err := e.flatten(ctx, src, diffIDs, inputsOf(im), entries || im.EmbedConfig != "")
 	if err != nil || im.EmbedConfig == "" {
 		return base, err
 	}
@@ -97,21 +107,22 @@ func (e *Engine) flattenImage(ctx context.Context, src *opened, im Image, diffID
 	if err != nil {
 		return nil, err
 	}
-	t, err := e.flatten(ctx, all, inputsOf(im), true)
+	t, err := e.flatten(ctx, src, all, inputsOf(im), true)
 	if err != nil {
 		return nil, err
 	}
 	return t, checkEmbedded(base.Tree, t.Tree, all[len(all)-1])
 }
 
-// flatten returns the tree of the layers, from the store if it was made
-// before, and then with its entries only if they are wanted.
-func (e *Engine) flatten(ctx context.Context, diffIDs []digest.Digest, in flattenInputs, entries bool) (*flattened, error) {
+// flatten returns the tree of the image's layers, and maybe one more on top of
+// them, from the store if it was made before and is within the limits, and then
+// with its entries only if they are wanted.
+func (e *Engine) flatten(ctx context.Context, src *opened, diffIDs []digest.Digest, in flattenInputs, entries bool) (*flattened, error) {
 	key, preimage, err := cas.ActionKey(treePreimage{Kind: "tree", Layers: diffIDs, Flatten: in})
 	if err != nil {
 		return nil, fmt.Errorf("flatten: %w", err)
 	}
-	if t := e.knownTree(key, entries); t != nil {
+	if t := e.knownTree(src, key, entries); t != nil {
 		return t, nil
 	}
 	defer e.task("flatten")()
@@ -119,16 +130,22 @@ func (e *Engine) flatten(ctx context.Context, diffIDs []digest.Digest, in flatte
 	if err != nil {
 		return nil, err
 	}
-	t, warnings, err := flatten.Flatten(ctx, indexes, e.flattenOptions(in))
+	if err := e.admit(src, indexes); err != nil {
+		return nil, err
+	}
+	made, err := flatten.Flatten(ctx, indexes, e.flattenOptions(in))
 	if err != nil {
 		return nil, err
 	}
-	var res treeResult
-	for _, w := range warnings {
+	res := treeResult{
+		Needs:    &needs{Layers: layerNeeds(src, indexes), Entries: made.MaxEntries, Depth: made.MaxDepth},
+		TarSizes: tarSizes(indexes),
+	}
+	for _, w := range made.Warnings {
 		res.Warnings = append(res.Warnings, fmt.Sprintf("layer %s, entry %d, %q: %s", w.Layer, w.Entry, w.Path, w.Text))
 	}
 	e.warn(res.Warnings)
-	d, err := e.keepTree(ctx, t)
+	d, err := e.keepTree(ctx, made.Tree)
 	if err != nil {
 		return nil, err
 	}
@@ -140,17 +157,26 @@ func (e *Engine) flatten(ctx context.Context, diffIDs []digest.Digest, in flatte
 	if err := e.Store.PutAction(ctx, a); err != nil {
 		return nil, fmt.Errorf("keep tree: %w", err)
 	}
+	t := made.Tree
 	if !entries {
 		t = &tree.Tree{Layers: t.Layers} // the rest need not stay in memory while the builder builds
 	}
-	return &flattened{t, d, res.Warnings}, nil
+	return &flattened{t, d, res.Warnings, res.needsOf(src)}, nil
 }
 
-// knownTree returns the tree that an earlier flattening left, or nil. One
-// that is damaged is put into quarantine.
-func (e *Engine) knownTree(key digest.Digest, entries bool) *flattened {
+// knownTree returns the tree that an earlier flattening left, or nil if there is
+// none or it is beyond the limits. One that is damaged is put into quarantine.
+func (e *Engine) knownTree(src *opened, key digest.Digest, entries bool) *flattened {
 	a, err := e.Store.Action(key)
 	if err != nil || len(a.Blobs) != 1 {
+		return nil
+	}
+	var res treeResult
+	if json.Unmarshal(a.Result, &res) != nil || res.Needs == nil {
+		return nil
+	}
+	n := res.needsOf(src)
+	if !e.suffice(n) {
 		return nil
 	}
 	f, err := e.Store.OpenBlob(a.Blobs[0])
@@ -164,11 +190,8 @@ func (e *Engine) knownTree(key digest.Digest, entries bool) *flattened {
 		_ = e.Store.QuarantineBlob(a.Blobs[0], err)
 		return nil
 	}
-	var res treeResult
-	if json.Unmarshal(a.Result, &res) == nil {
-		e.warn(res.Warnings)
-	}
-	return &flattened{t, a.Blobs[0], res.Warnings}
+	e.warn(res.Warnings)
+	return &flattened{t, a.Blobs[0], res.Warnings, n}
 }
 
 // readTree reads the tree file r, which must be d, with or without its entries.

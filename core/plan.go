@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/opencontainers/go-digest"
 
@@ -89,13 +88,13 @@ func (e *Engine) planLayers(ctx context.Context, src *opened, p *Plan, o BuildOp
 	if err != nil {
 		return err
 	}
-	diffIDs, err := source.DiffIDs(config)
+	list, err := diffIDs(src, config)
 	if err != nil {
-		return fmt.Errorf("image %s: %w", src.Name(), err)
+		return err
 	}
 	seen := make(map[digest.Digest]bool)
 	all := true
-	for i, d := range diffIDs {
+	for i, d := range list {
 		l := e.newLayerPull(src, i, d)
 		unpacked, err := l.present(ctx, false)
 		if err != nil {
@@ -111,9 +110,9 @@ func (e *Engine) planLayers(ctx context.Context, src *opened, p *Plan, o BuildOp
 		p.addFetch(planned.Size)
 	}
 	if all {
-		p.Tree = e.plannedTree(ctx, src, diffIDs, o.Image)
+		p.Tree, err = e.plannedTree(ctx, src, list, o.Image)
 	}
-	return nil
+	return err
 }
 
 func (p *Plan) addFetch(size int64) {
@@ -125,22 +124,25 @@ func (p *Plan) addFetch(size int64) {
 }
 
 // plannedTree flattens what is unpacked; nil means that Build will have to
-// unpack a layer again, or will fail and say why.
-func (e *Engine) plannedTree(ctx context.Context, src *opened, diffIDs []digest.Digest, im Image) *tree.Tree {
+// unpack a layer again. An error is one that Build would return.
+func (e *Engine) plannedTree(ctx context.Context, src *opened, diffIDs []digest.Digest, im Image) (*tree.Tree, error) {
 	indexes, err := e.readIndexes(diffIDs)
 	if err != nil {
-		return nil
+		return nil, nil //nolint:nilerr,nilnil // as if it were not unpacked
+	}
+	if err := e.admit(src, indexes); err != nil {
+		return nil, err
 	}
 	if im.EmbedConfig != "" {
 		x, err := configIndex(ctx, src, im)
 		if err != nil {
-			return nil
+			return nil, err
 		}
 		indexes = append(indexes, x)
 	}
-	t, _, err := flatten.Flatten(ctx, indexes, e.flattenOptions(inputsOf(im)))
+	t, err := flatten.Flatten(ctx, indexes, e.flattenOptions(inputsOf(im)))
 	if err != nil {
-		return nil
+		return nil, err
 	}
-	return t
+	return t.Tree, nil
 }

@@ -43,8 +43,14 @@ func (e *Engine) Pull(ctx context.Context, im Image) (*Pulled, error) {
 	}
 	var p *Pulled
 	err = e.again(ctx, func() (err error) {
-		p, err = e.pull(ctx, src, true)
-		return err
+		if p, err = e.pull(ctx, src, true); err != nil {
+			return err
+		}
+		indexes, err := e.readIndexes(p.DiffIDs)
+		if err != nil {
+			return err
+		}
+		return e.admit(src, indexes)
 	})
 	if err != nil {
 		return nil, err
@@ -90,12 +96,8 @@ func (e *Engine) pull(ctx context.Context, src *opened, blobs bool) (*Pulled, er
 	if err != nil {
 		return nil, err
 	}
-	if p.DiffIDs, err = source.DiffIDs(config); err != nil {
-		return nil, fmt.Errorf("image %s: %w", src.Name(), err)
-	}
-	if len(p.DiffIDs) != len(m.Layers) {
-		return nil, fmt.Errorf("image %s: %w: the manifest has %d layers and the config %d diffIDs",
-			src.Name(), source.ErrInvalid, len(m.Layers), len(p.DiffIDs))
+	if p.DiffIDs, err = diffIDs(src, config); err != nil {
+		return nil, err
 	}
 	fetched, err := e.pullLayers(ctx, src, p.DiffIDs, blobs)
 	if err != nil {
@@ -109,6 +111,18 @@ func (e *Engine) pull(ctx context.Context, src *opened, blobs bool) (*Pulled, er
 	}
 	e.remember(ctx, src)
 	return p, nil
+}
+
+// diffIDs returns those of the image's layers, as its config has them.
+func diffIDs(src *opened, config []byte) ([]digest.Digest, error) {
+	list, err := source.DiffIDs(config)
+	if err != nil {
+		return nil, fmt.Errorf("image %s: %w", src.Name(), err)
+	}
+	if n := len(src.Manifest().Layers); len(list) != n {
+		return nil, fmt.Errorf("image %s: %w: the manifest has %d layers and the config %d diffIDs", src.Name(), source.ErrInvalid, n, len(list))
+	}
+	return list, nil
 }
 
 // keepManifest writes what is not there yet, so that an image that is there

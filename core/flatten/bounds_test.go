@@ -27,7 +27,7 @@ func TestStepsAreBounded(t *testing.T) {
 	for steps, want := range map[int64]error{1200: nil, 900: ErrLimit} {
 		f := newFlattener(oneLayer(entries...), Options{MaxEntries: 100, MaxDepth: 100})
 		f.steps = steps
-		if _, _, err := f.flatten(t.Context()); !errors.Is(err, want) {
+		if _, err := f.flatten(t.Context()); !errors.Is(err, want) {
 			t.Errorf("%d steps: got error %v, want %v", steps, err, want)
 		}
 	}
@@ -42,7 +42,7 @@ func TestPathsAreBounded(t *testing.T) {
 	for room, want := range map[int64]error{100 + 1 + 10*102: nil, 100 + 10*102: ErrLimit} {
 		f := newFlattener(oneLayer(entries...), Options{MaxEntries: 100, MaxDepth: 100})
 		f.pathRoom = room
-		if _, _, err := f.flatten(t.Context()); !errors.Is(err, want) {
+		if _, err := f.flatten(t.Context()); !errors.Is(err, want) {
 			t.Errorf("room for %d: got error %v, want %v", room, err, want)
 		}
 	}
@@ -58,7 +58,7 @@ func TestXattrsAreBounded(t *testing.T) {
 		})
 	}
 	for n, want := range map[int]error{2048: nil, 2049: ErrLimit} {
-		_, _, err := Flatten(t.Context(), oneLayer(entries[:n+1]...), Options{})
+		_, err := Flatten(t.Context(), oneLayer(entries[:n+1]...), Options{})
 		if !errors.Is(err, want) {
 			t.Errorf("%d links: got error %v, want %v", n, err, want)
 		}

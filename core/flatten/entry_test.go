@@ -49,7 +49,7 @@ func TestAttributes(t *testing.T) {
 		},
 	})
 	u := unpackAll(t, tarOf(pax("mtime=-0.000000001"), file("f", "")))
-	tr, _, err := flatten.Flatten(t.Context(), u.layers, flatten.Options{})
+	tr, err := flatten.Flatten(t.Context(), u.layers, flatten.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func TestInvalidEntries(t *testing.T) {
 		"hardlink to nothing": {tree.Entry{Path: "x", Type: tree.Hardlink}, flatten.ErrHardlink},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, _, err := flatten.Flatten(t.Context(), []*layer.Index{{DiffID: "l", Entries: []tree.Entry{tt.e}}}, flatten.Options{})
+			_, err := flatten.Flatten(t.Context(), []*layer.Index{{DiffID: "l", Entries: []tree.Entry{tt.e}}}, flatten.Options{})
 			if !errors.Is(err, tt.err) {
 				t.Errorf("got error %v, want %v", err, tt.err)
 			}
@@ -98,7 +98,7 @@ func TestInvalidEntries(t *testing.T) {
 // TestXattrOrder wants unsorted and repeated xattrs of an index mended.
 func TestXattrOrder(t *testing.T) {
 	e := tree.Entry{Path: "x", Type: tree.Fifo, Xattrs: []tree.Xattr{{Name: "b", Value: "1"}, {Name: "a", Value: "2"}, {Name: "b", Value: "3"}}}
-	tr, _, err := flatten.Flatten(t.Context(), []*layer.Index{{DiffID: "l", Entries: []tree.Entry{e}}}, flatten.Options{})
+	tr, err := flatten.Flatten(t.Context(), []*layer.Index{{DiffID: "l", Entries: []tree.Entry{e}}}, flatten.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +120,7 @@ func TestLinkXattrsLeaveTheLayersAlone(t *testing.T) {
 		{Path: "f", Type: tree.Regular, Xattrs: xattrs("a", "b")},
 		{Path: "l", Type: tree.Hardlink, Target: "f", Xattrs: xattrs("c")},
 	}}
-	tr, _, err := flatten.Flatten(t.Context(), []*layer.Index{x}, flatten.Options{})
+	tr, err := flatten.Flatten(t.Context(), []*layer.Index{x}, flatten.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +137,7 @@ func TestWarnings(t *testing.T) {
 		tarOf(device("kept", '3', 0, 0), device("gone", '3', 0, 0), device("over", '3', 0, 0), device("ok", '3', 1, 3), device("one", '3', 0, 1), device("block", '4', 0, 0)),
 		tarOf(symlink("l", "d"), file(".wh.gone", ""), file("over", "O"), device("l/moved", '3', 0, 0)),
 	)
-	tr, warnings, err := flatten.Flatten(t.Context(), u.layers, flatten.Options{})
+	tr, err := flatten.Flatten(t.Context(), u.layers, flatten.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +145,7 @@ func TestWarnings(t *testing.T) {
 		t.Errorf("the device 0:0 has become %v", e)
 	}
 	var got []string
-	for _, w := range warnings {
+	for _, w := range tr.Warnings {
 		got = append(got, fmt.Sprintf("%s %d %s", w.Layer, w.Entry, w.Path))
 		if !strings.Contains(w.Text, "0:0") {
 			t.Errorf("text %q", w.Text)
@@ -162,14 +162,14 @@ func TestWarnings(t *testing.T) {
 func TestLayers(t *testing.T) {
 	low, mid, top := tarOf(file("z", "Z"), file("gone", "G")), tarOf(file("gone", "x"), dir("d/")), tarOf(file("a", "A"), file(".wh.gone", ""))
 	u := unpackAll(t, low, mid, top, low)
-	tr, _, err := flatten.Flatten(t.Context(), u.layers, flatten.Options{})
+	tr, err := flatten.Flatten(t.Context(), u.layers, flatten.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if want := []string{u.layers[2].DiffID, u.layers[0].DiffID}; !slices.Equal(tr.Layers, want) {
 		t.Errorf("got layers %q, want %q", tr.Layers, want)
 	}
-	if got, want := u.show(t, tr), []string{"a=A", "d/", "gone=G", "z=Z"}; !slices.Equal(got, want) {
+	if got, want := u.show(t, tr.Tree), []string{"a=A", "d/", "gone=G", "z=Z"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
@@ -188,9 +188,9 @@ func TestLimits(t *testing.T) {
 		{"one level too deep by name", flatten.Options{MaxDepth: 2}, "--limit-depth"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, _, err := flatten.Flatten(t.Context(), unpackAll(t, deep).layers, tt.opts)
-			if tt.flag == "" && err != nil {
-				t.Fatal(err)
+			tr, err := flatten.Flatten(t.Context(), unpackAll(t, deep).layers, tt.opts)
+			if tt.flag == "" && (err != nil || tr.MaxEntries != 5 || tr.MaxDepth != 4) {
+				t.Fatalf("got %+v, error %v", tr, err)
 			}
 			if tt.flag != "" && (!errors.Is(err, flatten.ErrLimit) || !strings.Contains(hint.Of(err), tt.flag)) {
 				t.Errorf("got error %v, hint %q", err, hint.Of(err))
@@ -201,7 +201,7 @@ func TestLimits(t *testing.T) {
 
 func TestErrorText(t *testing.T) {
 	u := unpackAll(t, tarOf(dir("d/"), file("/etc/\x1bx", "")))
-	_, _, err := flatten.Flatten(t.Context(), u.layers, flatten.Options{})
+	_, err := flatten.Flatten(t.Context(), u.layers, flatten.Options{})
 	want := "flatten layer " + u.layers[0].DiffID + `: entry 1, "/etc/\x1bx": unsafe path: absolute entry name`
 	if err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
@@ -215,7 +215,7 @@ func TestCancel(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	u := unpackAll(t, base())
 	cancel()
-	if _, _, err := flatten.Flatten(ctx, u.layers, flatten.Options{}); !errors.Is(err, context.Canceled) {
+	if _, err := flatten.Flatten(ctx, u.layers, flatten.Options{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got error %v", err)
 	}
 }

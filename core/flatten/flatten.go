@@ -75,6 +75,17 @@ type Options struct {
 	MaxDepth int
 }
 
+// WithDefaults returns o with its limits filled in.
+func (o Options) WithDefaults() Options {
+	if o.MaxEntries == 0 {
+		o.MaxEntries = DefaultMaxEntries
+	}
+	if o.MaxDepth == 0 {
+		o.MaxDepth = DefaultMaxDepth
+	}
+	return o
+}
+
 // Warning is about something in the tree that is taken as it is, but is
 // hardly what the image's author meant.
 type Warning struct {
@@ -84,8 +95,17 @@ type Warning struct {
 	Text  string
 }
 
-// Flatten applies layers, oldest first, and returns the tree they make, which
-// is valid by tree.Validate, with warnings in the order of their entries.
+// Result is what layers flatten to.
+type Result struct {
+	// Tree is valid by tree.Validate.
+	*tree.Tree
+	Warnings []Warning // in the order of their entries
+	// MaxEntries and MaxDepth are the least Options that allow it.
+	MaxEntries int64
+	MaxDepth   int
+}
+
+// Flatten applies layers, oldest first, and returns the tree they make.
 //
 // Tree.Layers names the layers that hold contents of the tree and no others,
 // in the order in which the entries refer to them, so that equal trees are
@@ -95,14 +115,8 @@ type Warning struct {
 // An error about an entry is an *Error and wraps one of this package's
 // sentinels. Paths that are too long only all together are an ErrLimit, and
 // the other errors are the context's.
-func Flatten(ctx context.Context, layers []*layer.Index, o Options) (*tree.Tree, []Warning, error) {
-	if o.MaxEntries == 0 {
-		o.MaxEntries = DefaultMaxEntries
-	}
-	if o.MaxDepth == 0 {
-		o.MaxDepth = DefaultMaxDepth
-	}
-	return newFlattener(layers, o).flatten(ctx)
+func Flatten(ctx context.Context, layers []*layer.Index, o Options) (*Result, error) {
+	return newFlattener(layers, o.WithDefaults()).flatten(ctx)
 }
 
 func newFlattener(layers []*layer.Index, o Options) *flattener {
@@ -120,6 +134,7 @@ type flattener struct {
 	deferred []link // links of this layer whose inode is not known yet
 
 	count    int64 // entries and implied directories so far, for MaxEntries
+	depth    int   // of the deepest path so far, for MaxDepth
 	steps    int64 // names of symlink targets that may still be walked
 	pathRoom int64 // bytes that all paths of the tree may have
 	warnings []warned
@@ -131,17 +146,17 @@ type flattener struct {
 	okParent   string // the last parent that checkParents found good
 }
 
-func (f *flattener) flatten(ctx context.Context) (*tree.Tree, []Warning, error) {
+func (f *flattener) flatten(ctx context.Context) (*Result, error) {
 	for i := range f.layers {
 		if err := f.applyLayer(ctx, i); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
 	t, err := f.emit(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return t, f.keptWarnings(t), nil
+	return &Result{Tree: t, Warnings: f.keptWarnings(t), MaxEntries: f.count, MaxDepth: f.depth}, nil
 }
 
 // applyLayer applies layers[i] onto the tree.
@@ -170,6 +185,14 @@ func (f *flattener) fail(entry int, err error) error {
 func (f *flattener) admit() error {
 	if f.count++; f.count > f.opts.MaxEntries {
 		return limit("--limit-entries", "more than %d entries", f.opts.MaxEntries)
+	}
+	return nil
+}
+
+// admitDepth notes that a path has so many components.
+func (f *flattener) admitDepth(depth int) error {
+	if f.depth = max(f.depth, depth); depth > f.opts.MaxDepth {
+		return limit("--limit-depth", "a path of more than %d components", f.opts.MaxDepth)
 	}
 	return nil
 }

@@ -45,12 +45,12 @@ func FuzzLayers(f *testing.F) {
 			}
 			layers = append(layers, x)
 		}
-		tr, _, err := flatten.Flatten(t.Context(), layers, flatten.Options{Contain: contain, MaxEntries: 1 << 16, MaxDepth: 300})
+		tr, err := flatten.Flatten(t.Context(), layers, flatten.Options{Contain: contain, MaxEntries: 1 << 16, MaxDepth: 300})
 		if err != nil {
 			checkFuzzError(t, err)
 			return
 		}
-		checkFuzzTree(t, tr)
+		checkFuzzTree(t, tr.Tree)
 	})
 }
 

@@ -71,7 +71,7 @@ func TestGolden(t *testing.T) {
 func goldenTree(t *testing.T) digest.Digest {
 	t.Helper()
 	u := unpackAll(t, goldenLayers()...)
-	tr, _, err := flatten.Flatten(t.Context(), u.layers, flatten.Options{})
+	tr, err := flatten.Flatten(t.Context(), u.layers, flatten.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

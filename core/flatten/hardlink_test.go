@@ -279,11 +279,11 @@ func TestLongLinkChain(t *testing.T) {
 	}
 	parts = append(parts, file(fmt.Sprintf("l%05d", n), "end"))
 	u := unpackAll(t, tarOf(parts...))
-	tr, _, err := flatten.Flatten(t.Context(), u.layers, flatten.Options{})
+	tr, err := flatten.Flatten(t.Context(), u.layers, flatten.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	lines := u.show(t, tr)
+	lines := u.show(t, tr.Tree)
 	if len(lines) != n+1 || lines[0] != fmt.Sprintf("l00000=end links=%d", n+1) || !strings.HasSuffix(lines[n], " => l00000") {
 		t.Errorf("got %d lines, from %q to %q", len(lines), lines[0], lines[len(lines)-1])
 	}

@@ -146,7 +146,7 @@ func runRules(t *testing.T, tests []ruleTest) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			u := unpackAll(t, tt.layers...)
-			tr, _, err := flatten.Flatten(t.Context(), u.layers, tt.opts)
+			tr, err := flatten.Flatten(t.Context(), u.layers, tt.opts)
 			if tt.err != nil {
 				checkError(t, u, err, tt)
 				return
@@ -157,7 +157,7 @@ func runRules(t *testing.T, tests []ruleTest) {
 			if err := tr.Validate(); err != nil {
 				t.Error(err)
 			}
-			if got := u.show(t, tr); !slices.Equal(got, tt.want) {
+			if got := u.show(t, tr.Tree); !slices.Equal(got, tt.want) {
 				t.Errorf("got\n\t%s\nwant\n\t%s", strings.Join(got, "\n\t"), strings.Join(tt.want, "\n\t"))
 			}
 		})

@@ -83,8 +83,9 @@ func (f *flattener) checkParents(n *name) error {
 		case below == plain && strings.HasPrefix(c, whPrefix):
 			below = whiteout
 		}
-		if depth++; depth > f.opts.MaxDepth {
-			return limit("--limit-depth", "a path of more than %d components", f.opts.MaxDepth)
+		depth++
+		if err := f.admitDepth(depth); err != nil {
+			return err
 		}
 		if len(c) > maxName {
 			return limit("", "a name of %d bytes, of at most %d", len(c), maxName)

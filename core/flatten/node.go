@@ -104,8 +104,8 @@ func (f *flattener) put(parent *dir, base string, ino *inode) (*node, error) {
 		old.ino, old.dir, old.layer = ino, nil, f.layer
 		return old, nil
 	}
-	if depth := parent.depth + 1; depth > f.opts.MaxDepth {
-		return nil, limit("--limit-depth", "a path of more than %d components", f.opts.MaxDepth)
+	if err := f.admitDepth(parent.depth + 1); err != nil {
+		return nil, err
 	}
 	if n := parent.lengthOf(base); n > maxPath {
 		return nil, limit("", "a path of %d bytes, of at most %d", n, maxPath)

@@ -70,7 +70,7 @@ func (d *imageDrawer) try(e tree.Entry, body string) bool {
 	for _, x := range d.layers {
 		n += int64(len(x.Entries))
 	}
-	tr, _, err := flatten.Flatten(d.ctx, d.layers, flatten.Options{MaxEntries: n})
+	tr, err := flatten.Flatten(d.ctx, d.layers, flatten.Options{MaxEntries: n})
 	if err != nil {
 		x.Entries = x.Entries[:len(x.Entries)-1]
 		return false
@@ -78,7 +78,7 @@ func (d *imageDrawer) try(e tree.Entry, body string) bool {
 	last := len(d.parts) - 1
 	d.parts[last] = append(d.parts[last], tarEntry(&e, body))
 	d.mine[strings.Trim(e.Path, "./")] = true
-	d.tree = tr
+	d.tree = tr.Tree
 	return true
 }
 

@@ -68,7 +68,7 @@ func links(n int) []tree.Entry {
 func TestLargeShapes(t *testing.T) {
 	for name, layers := range shapes(8_000) {
 		t.Run(name, func(t *testing.T) {
-			tr, _, err := flatten.Flatten(t.Context(), layers, flatten.Options{})
+			tr, err := flatten.Flatten(t.Context(), layers, flatten.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -97,7 +97,7 @@ func BenchmarkFlatten(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, _, err := flatten.Flatten(b.Context(), []*layer.Index{low, top}, flatten.Options{}); err != nil {
+		if _, err := flatten.Flatten(b.Context(), []*layer.Index{low, top}, flatten.Options{}); err != nil {
 			b.Fatal(err)
 		}
 	}

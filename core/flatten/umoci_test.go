@@ -47,11 +47,11 @@ func umociUnpack(t *testing.T, tars ...[]byte) string {
 // mustFlatten flattens plain tars.
 func mustFlatten(t *testing.T, tars ...[]byte) *tree.Tree {
 	t.Helper()
-	tr, _, err := flatten.Flatten(t.Context(), unpackAll(t, tars...).layers, flatten.Options{})
+	tr, err := flatten.Flatten(t.Context(), unpackAll(t, tars...).layers, flatten.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return tr
+	return tr.Tree
 }
 
 // compare wants the tree and the directory to be the same.

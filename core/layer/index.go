@@ -20,7 +20,7 @@ import (
 )
 
 // magic opens an index file and holds the format's version.
-const magic = "banger layer 1\n"
+const magic = "banger layer 2\n"
 
 // ErrCorrupt is wrapped by every error about an index whose bytes are not a
 // whole and valid index. The layer counts as absent: unpack it again.
@@ -31,6 +31,9 @@ type Index struct {
 	DiffID   string // "sha256:HEX" of the plain tar
 	TarSize  int64  // bytes of the plain tar
 	PackSize int64  // bytes of the pack
+	// HeaderSize is the bytes of the largest extended header of the tar, or
+	// whatever else counts as one.
+	HeaderSize int64
 	// Entries in tar order. Path and Target are as they stand in the tar;
 	// the Layer of every extent is 0.
 	Entries []tree.Entry
@@ -63,14 +66,15 @@ func (w *Writer) Add(e *tree.Entry) error {
 	return w.record()
 }
 
-// Close writes the footer and the checksum. The index is not valid without
-// it. It does not close the underlying writer.
-func (w *Writer) Close(diffID string, tarSize, packSize int64) error {
+// Close writes the footer, which has all of x but its entries, and the
+// checksum. The index is not valid without it. It does not close the
+// underlying writer.
+func (w *Writer) Close(x *Index) error {
 	w.msg = append(w.msg[:0], recordFooter)
-	for _, v := range []uint64{w.count, uint64(tarSize), uint64(packSize)} {
+	for _, v := range []uint64{w.count, uint64(x.TarSize), uint64(x.PackSize), uint64(x.HeaderSize)} {
 		w.msg = binary.AppendUvarint(w.msg, v)
 	}
-	w.msg = append(w.msg, diffID...)
+	w.msg = append(w.msg, x.DiffID...)
 	if err := w.record(); err != nil {
 		return err
 	}

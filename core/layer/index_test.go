@@ -26,7 +26,7 @@ func encode(t rapid.TB, x *layer.Index) []byte {
 			t.Fatal(err)
 		}
 	}
-	if err := w.Close(x.DiffID, x.TarSize, x.PackSize); err != nil {
+	if err := w.Close(x); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
@@ -34,7 +34,7 @@ func encode(t rapid.TB, x *layer.Index) []byte {
 
 // sample has names that no tree may have.
 func sample() *layer.Index {
-	return &layer.Index{DiffID: "sha256:abc", TarSize: 10240, PackSize: 5, Entries: []tree.Entry{
+	return &layer.Index{DiffID: "sha256:abc", TarSize: 10240, PackSize: 5, HeaderSize: 512, Entries: []tree.Entry{
 		{Path: "./", Type: tree.Directory, Mode: 0o755},
 		{Path: "/a//b", Type: tree.Regular, Size: 5, Extents: []tree.Extent{{Length: 5}}},
 		{Path: "/a//b", Type: tree.Hardlink, Target: "../x", UID: 7},
@@ -59,6 +59,7 @@ func TestRoundTripOfManyEntries(t *testing.T) {
 		x := &layer.Index{
 			DiffID:  rapid.String().Draw(t, "diffID"),
 			TarSize: rapid.Int64Range(0, 1<<62).Draw(t, "tar size"), PackSize: rapid.Int64Range(0, 1<<62).Draw(t, "pack size"),
+			HeaderSize: rapid.Int64Range(0, 1<<62).Draw(t, "header size"),
 		}
 		for range rapid.IntRange(0, 300).Draw(t, "count") {
 			x.Entries = append(x.Entries, tree.Entry{
@@ -114,7 +115,7 @@ func TestWriteErrors(t *testing.T) {
 			err = w.Add(&sample().Entries[0])
 		}
 		if err == nil {
-			err = w.Close("sha256:abc", 1, 2)
+			err = w.Close(sample())
 		}
 		if room < 60 && !errors.Is(err, io.ErrShortWrite) {
 			t.Fatalf("room for %d bytes: %v", room, err)

@@ -91,7 +91,7 @@ func findFooter(text string) (n int, footer string, err error) {
 // setFooter takes what the footer says, after n entries.
 func (x *Index) setFooter(footer string, n int) error {
 	b := []byte(footer)
-	var v [3]uint64
+	var v [4]uint64
 	for i := range v {
 		k := 0
 		if v[i], k = binary.Uvarint(b); k <= 0 || v[i] > 1<<62 {
@@ -102,6 +102,6 @@ func (x *Index) setFooter(footer string, n int) error {
 	if v[0] != uint64(n) {
 		return fmt.Errorf("%d entries where the footer says %d", n, v[0])
 	}
-	x.TarSize, x.PackSize, x.DiffID = int64(v[1]), int64(v[2]), string(b)
+	x.TarSize, x.PackSize, x.HeaderSize, x.DiffID = int64(v[1]), int64(v[2]), int64(v[3]), string(b)
 	return nil
 }

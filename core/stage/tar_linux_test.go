@@ -57,11 +57,11 @@ func reread(t *testing.T, rt *rapid.T, dir string, archive []byte) (*tree.Tree, 
 	if err != nil {
 		rt.Fatal(err)
 	}
-	tr, _, err := flatten.Flatten(t.Context(), []*layer.Index{x}, flatten.Options{})
+	tr, err := flatten.Flatten(t.Context(), []*layer.Index{x}, flatten.Options{})
 	if err != nil {
 		rt.Fatal(err)
 	}
-	return tr, pack
+	return tr.Tree, pack
 }
 
 func withoutExtents(tr *tree.Tree) []tree.Entry {

@@ -23,13 +23,18 @@ type contents struct {
 	layer  *Layer
 	limits *Limits
 
-	in      *plainTar
-	tar     *tarread.Reader
-	index   *layer.Writer
-	pack    *packWriter
-	sum     hash.Hash // of one file at a time
+	in    *plainTar
+	tar   *tarread.Reader
+	index *layer.Writer
+	pack  *packWriter
+	sum   hash.Hash // of one file at a time
+	counted
+}
+
+// counted is what the limits want to know of the entries so far.
+type counted struct {
 	entries int
-	total   int64 // bytes of all files so far, holes included
+	total   int64 // bytes of all files, holes included
 }
 
 func newContents(l *Layer, limits *Limits, in *plainTar, pack io.Writer) *contents {
@@ -55,7 +60,7 @@ func (c *contents) run(ctx context.Context, index io.Writer) (err error) {
 			return fmt.Errorf("entry %d: %w", c.entries, c.explain(err))
 		}
 		if err := c.add(ctx, m); err != nil {
-			return fmt.Errorf("entry %d: %q: %w", c.entries, m.Path, err)
+			return c.name(&m.Entry, err)
 		}
 		c.entries++
 	}
@@ -112,19 +117,35 @@ func (c *contents) check(m *tarread.Member) error {
 		return fmt.Errorf("%w: a %s without a target", ErrCorrupt, m.Type)
 	case m.Type == tree.Symlink && len(m.Target) > maxTarget:
 		return fmt.Errorf("%w: symlink target of %d bytes, %d is the most", ErrCorrupt, len(m.Target), maxTarget)
-	case int64(c.entries) >= c.limits.Entries:
-		return c.limits.exceeded(limitEntries)
-	case depth(m.Path) > c.limits.PathDepth:
-		return c.limits.exceeded(limitPathDepth)
-	case m.Size > c.limits.FileSize:
-		return c.limits.exceeded(limitFileSize)
-	case m.Size > c.limits.TotalSize-c.total:
-		return c.limits.exceeded(limitTotalSize)
-	case c.layer.Size >= 0 && c.limits.ratioExceeded(stored(m), c.layer.Size):
+	}
+	if err := c.admit(&m.Entry, c.limits); err != nil {
+		return err
+	}
+	if c.layer.Size >= 0 && c.limits.ratioExceeded(stored(m), c.layer.Size) {
 		return c.limits.exceeded(limitRatio)
 	}
-	c.total += m.Size
 	return nil
+}
+
+// admit counts the bytes of e, or refuses what exceeds a limit.
+func (c *counted) admit(e *tree.Entry, limits *Limits) error {
+	switch {
+	case int64(c.entries) >= limits.Entries:
+		return limits.exceeded(limitEntries)
+	case depth(e.Path) > limits.PathDepth:
+		return limits.exceeded(limitPathDepth)
+	case e.Size > limits.FileSize:
+		return limits.exceeded(limitFileSize)
+	case e.Size > limits.TotalSize-c.total:
+		return limits.exceeded(limitTotalSize)
+	}
+	c.total += e.Size
+	return nil
+}
+
+// name says at which entry err was met.
+func (c *counted) name(e *tree.Entry, err error) error {
+	return fmt.Errorf("entry %d: %q: %w", c.entries, e.Path, err)
 }
 
 // depth counts the components of a name.

@@ -11,24 +11,24 @@ import (
 // stands behind each field.
 type Limits struct {
 	// Entries in the tar: 4 Mi. The largest images have about one million.
-	Entries int64
+	Entries int64 `json:"entries"`
 	// PathDepth is the count of components in a name: 1024. Linux paths end
 	// at 4096 bytes, which is at most twice that.
-	PathDepth int
+	PathDepth int `json:"path_depth"`
 	// HeaderSize is the bytes of one extended header, one long name or one
 	// sparse map, and of all global headers together: 1 MiB, which is what
 	// Go's archive/tar, and with it docker and containerd, take.
-	HeaderSize int64
+	HeaderSize int64 `json:"header_size"`
 	// FileSize is the bytes of one file, holes included: 64 GiB.
-	FileSize int64
+	FileSize int64 `json:"file_size"`
 	// TotalSize is the bytes of all files of a layer together, holes
 	// included, and also of its plain tar: 128 GiB. Holes count because their
 	// zeros are hashed: it takes a minute or two to hash that much.
-	TotalSize int64
+	TotalSize int64 `json:"total_size"`
 	// Ratio is how many bytes of tar one compressed byte may make: 250. It
 	// does not count up to ratioFloor. Deflate's best is 1032, for zeros;
 	// programs and texts come to 10.
-	Ratio int64
+	Ratio int64 `json:"ratio"`
 }
 
 // ratioFloor is how large a tar may get in bytes whatever its ratio: 512 MiB.

@@ -11,6 +11,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"banger/core/unpack"
+	"banger/internal/hint"
 	"banger/internal/tartest"
 )
 
@@ -40,7 +41,35 @@ func TestLimits(t *testing.T) {
 			}
 			_, err := run(t.Context(), bytes.NewReader(gzipped(c.over)), describe(gzipped(c.over), c.over), c.limit)
 			wantLimit(t, err, c.want)
+			wantAdmitted(t, c.limit, gzipped(c.fits), c.fits, nil)
+			wantAdmitted(t, c.limit, gzipped(c.over), c.over, err)
 		})
+	}
+}
+
+// wantAdmitted holds what the limits say of a layer that is unpacked already
+// against what Unpack says.
+func wantAdmitted(t *testing.T, lim unpack.Limits, blob, tar []byte, want error) {
+	t.Helper()
+	_, x := mustRun(t, blob, tar)
+	err := lim.Admit(x, describe(blob, tar))
+	var got, wanted unpack.LimitError
+	if l, ok := errors.AsType[*unpack.LimitError](err); ok {
+		got = *l
+	}
+	if l, ok := errors.AsType[*unpack.LimitError](want); ok {
+		wanted = *l
+	}
+	if got != wanted || hint.Of(err) != hint.Of(want) || err != nil && strings.Contains(want.Error(), `: "`) && err.Error() != want.Error() {
+		t.Errorf("admitted: %v, unpacked: %v", err, want)
+	}
+	needs := unpack.Needs(x)
+	needs.Ratio = unpack.NeededRatio(x.TarSize, int64(len(blob)))
+	if lim.Suffice(needs) != (want == nil) {
+		t.Errorf("limits %+v, needs %+v, error %v", lim, needs, want)
+	}
+	if _, err := run(t.Context(), bytes.NewReader(blob), describe(blob, tar), needs); err != nil {
+		t.Errorf("within its needs: %v", err)
 	}
 }
 

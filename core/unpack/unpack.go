@@ -34,6 +34,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"banger/core/layer"
 	"banger/internal/twosums"
 )
 
@@ -163,7 +164,8 @@ func unpack(ctx context.Context, r io.Reader, l *Layer, dst Dest, lim Limits, pr
 		}
 		return Result{}, err
 	}
-	if err := c.index.Close(string(res.DiffID), res.TarSize, res.PackSize); err != nil {
+	x := &layer.Index{DiffID: string(res.DiffID), TarSize: res.TarSize, PackSize: res.PackSize, HeaderSize: c.tar.HeaderSize()}
+	if err := c.index.Close(x); err != nil {
 		return Result{}, err
 	}
 	return res, nil

@@ -114,7 +114,7 @@ func (r *Reader) readGlobals() error {
 	for key, value := range r.globals {
 		size += int64(len(key)+len(value)) + recordOverhead
 	}
-	if size > r.maxHeader {
+	if !r.takeHeader(size) {
 		return fmt.Errorf("%w: %d bytes in global headers", ErrHeaderSize, size)
 	}
 	return nil

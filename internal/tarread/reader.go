@@ -76,6 +76,7 @@ type Source interface {
 type Reader struct {
 	r         Source
 	maxHeader int64
+	largest   int64 // what HeaderSize returns
 	block     [blockSize]byte
 	globals   records
 	left      int64 // stored bytes of the current member not yet read
@@ -125,6 +126,17 @@ func (r *Reader) next() (*Member, error) {
 	}
 }
 
+// HeaderSize returns the least maxHeader, in bytes, with which what was read so
+// far could have been.
+func (r *Reader) HeaderSize() int64 { return r.largest }
+
+// takeHeader notes a header of so many bytes, and reports whether it may have
+// them.
+func (r *Reader) takeHeader(size int64) bool {
+	r.largest = max(r.largest, size)
+	return size <= r.maxHeader
+}
+
 // extensions are what the headers before a member say of it.
 type extensions struct {
 	pax        records
@@ -163,7 +175,7 @@ func (r *Reader) readLong() (string, error) {
 
 // readPayload reads the whole body of an extended header.
 func (r *Reader) readPayload() ([]byte, error) {
-	if r.left > r.maxHeader {
+	if !r.takeHeader(r.left) {
 		return nil, fmt.Errorf("%w: %d bytes", ErrHeaderSize, r.left)
 	}
 	var b []byte

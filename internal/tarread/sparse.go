@@ -59,7 +59,7 @@ func (r *Reader) oldMap(h *header) ([]Segment, int64, error) {
 	segments, err := appendSegments(nil, h.block[386:482])
 	more := h.block[482] != 0
 	for read := int64(0); err == nil && more; read += blockSize {
-		if read+blockSize > r.maxHeader {
+		if !r.takeHeader(read + blockSize) {
 			return nil, 0, fmt.Errorf("%w: more than %d bytes", ErrHeaderSize, read)
 		}
 		if err := readMapBlock(r.r, &r.block); err != nil {
@@ -134,7 +134,7 @@ func (r *Reader) bodyMap(recs records) ([]Segment, int64, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	lines := lineReader{r: r, budget: r.maxHeader}
+	lines := lineReader{r: r}
 	count, err := lines.number()
 	if err != nil {
 		return nil, 0, err
@@ -155,9 +155,9 @@ func (r *Reader) bodyMap(recs records) ([]Segment, int64, error) {
 
 // lineReader reads numbers from whole blocks of a member's body.
 type lineReader struct {
-	r      *Reader
-	budget int64
-	rest   []byte // of the blocks read so far
+	r    *Reader
+	read int64  // bytes of blocks
+	rest []byte // of the blocks read so far
 }
 
 func (l *lineReader) number() (int64, error) {
@@ -170,7 +170,7 @@ func (l *lineReader) number() (int64, error) {
 		if len(line) > blockSize {
 			return 0, fmt.Errorf("%w: no end of a number", ErrFormat)
 		}
-		if l.budget -= blockSize; l.budget < 0 {
+		if l.read += blockSize; !l.r.takeHeader(l.read) {
 			return 0, fmt.Errorf("%w: sparse map", ErrHeaderSize)
 		}
 		var block [blockSize]byte
