@@ -13,7 +13,7 @@ import (
 
 // ErrOption is wrapped by every error about an option that a builder does not
 // take or a value that it cannot have.
-var ErrOption = errors.New("bad builder option")
+var ErrOption = Invalid(errors.New("bad builder option"))
 
 // maxOptionValue bounds an option's value in bytes.
 const maxOptionValue = 64 << 10

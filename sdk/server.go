@@ -108,7 +108,7 @@ func toStatus(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return status.Error(codes.Canceled, text)
-	case errors.Is(err, ErrOption), errors.Is(err, ErrSize):
+	case errors.Is(err, ErrInvalid):
 		return status.Error(codes.InvalidArgument, text)
 	}
 	return status.Error(codes.Unknown, text)

@@ -138,6 +138,13 @@ func TestBuildErrors(t *testing.T) {
 		{"no image", func(context.Context, *Request) error { return nil }, nil, "left no image", codes.Unknown},
 		{"symlink", func(_ context.Context, req *Request) error { return os.Symlink("/etc/passwd", req.Output) }, nil, "no regular file", codes.Unknown},
 		{"option", writes("x"), Options{"labl": "x"}, "takes label", codes.InvalidArgument},
+		{"size", func(context.Context, *Request) error {
+			_, err := (&Sizing{Format: "x", Inodes: 9}).Plan(SizePlan{Inodes: 8})
+			return err
+		}, nil, "the tree needs 9", codes.InvalidArgument},
+		{"invalid", func(context.Context, *Request) error {
+			return fmt.Errorf("check options: %w", Invalid(errors.New("none of a and b")))
+		}, nil, "check options: none of a and b", codes.InvalidArgument},
 		{"endless text", func(context.Context, *Request) error { return errors.New(strings.Repeat("\xff", 1<<20)) }, nil, "", codes.Unknown},
 	}
 	for _, c := range cases {

@@ -10,7 +10,7 @@ import (
 
 // ErrSize is wrapped by the error about a size or a number of inodes that a
 // user asked for and that cannot be.
-var ErrSize = errors.New("size does not fit")
+var ErrSize = Invalid(errors.New("size does not fit"))
 
 // Sizing is what a builder knows of the size of an image that it is to make.
 // [Sizing.Plan] brings it together with what the user wants. All sizes are in
@@ -55,20 +55,35 @@ type ImageSize struct {
 // Plan plans an image. Where the user leaves it open it has the free room that
 // he asks for besides the content, is not smaller than MinBytes, and its
 // length is a multiple of Step; an exact length is rounded up to a multiple of
-// Block. Errors wrap ErrSize and have a hint that says what would be enough.
+// Block. Errors about what the user wants wrap ErrSize, and where less or more
+// would do have a hint that says so; a tree that no image holds is another error.
 func (s *Sizing) Plan(want SizePlan) (ImageSize, error) {
 	switch {
 	case min(want.Bytes, want.FreeBytes, int64(want.FreePercent), want.Inodes) < 0:
 		return ImageSize{}, s.errorf("a size or a number of inodes is negative")
-	case s.MaxInodes > 0 && max(want.Inodes, s.Inodes) >= s.MaxInodes:
-		return ImageSize{}, s.errorf("%d inodes, and it has fewer than %d", max(want.Inodes, s.Inodes), s.MaxInodes)
+	case s.MaxInodes > 0 && s.Inodes >= s.MaxInodes:
+		return ImageSize{}, fmt.Errorf("plan %s: the tree needs %d inodes, and an image has fewer than %d", s.Format, s.Inodes, s.MaxInodes)
+	case s.MaxInodes > 0 && want.Inodes >= s.MaxInodes:
+		return ImageSize{}, s.errorf("%d inodes, and it has fewer than %d", want.Inodes, s.MaxInodes)
 	case want.Inodes > 0 && want.Inodes < s.Inodes:
 		err := s.errorf("%d inodes are asked for and the tree needs %d", want.Inodes, s.Inodes)
 		return ImageSize{}, hint.With(err, fmt.Sprintf("ask for at least %d inodes, or for none", s.Inodes))
 	case want.Bytes > 0:
 		return s.exact(want)
 	}
-	return s.auto(want)
+	size, err := s.auto(want)
+	if err != nil {
+		return ImageSize{}, s.orTree(err)
+	}
+	return size, nil
+}
+
+// orTree returns err, unless no image holds the tree, whatever is wanted.
+func (s *Sizing) orTree(err error) error {
+	if _, e := s.auto(SizePlan{}); e != nil {
+		return fmt.Errorf("plan %s: the tree needs more, and an image is below %s", s.Format, sizeText(s.maxBytes()))
+	}
+	return err
 }
 
 // auto plans from the tree.
@@ -118,7 +133,7 @@ func (s *Sizing) exact(want SizePlan) (ImageSize, error) {
 	}
 	least, err := s.smallest(counts[len(counts)-1], 0)
 	if err != nil {
-		return ImageSize{}, err
+		return ImageSize{}, s.orTree(err)
 	}
 	err = s.errorf("%d bytes are asked for and the tree needs %d", want.Bytes, least)
 	return ImageSize{}, hint.With(err, fmt.Sprintf("ask for a size of at least %s, or leave it to banger", sizeText(least)))

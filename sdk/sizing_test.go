@@ -68,16 +68,38 @@ func TestSizingRefuses(t *testing.T) {
 		"at the end":    {simple(0, 1), SizePlan{Bytes: 1<<40 - 1}, "an image is below 1T", ""},
 		"endless room":  {simple(0, 1), SizePlan{FreeBytes: math.MaxInt64}, "an image is below 1T", ""},
 		"huge percent":  {simple(1<<30, 1), SizePlan{FreePercent: math.MaxInt64}, "an image is below 1T", ""},
-		"huge content":  {simple(math.MaxInt64, 1), SizePlan{}, "an image is below 1T", ""},
 		"many inodes":   {simple(0, 1), SizePlan{Inodes: math.MaxInt64}, "it has fewer than 4294967296", ""},
 		"inodes' bytes": {simple(0, 1), SizePlan{Inodes: 1<<32 - 1}, "an image is below 1T", ""},
-		"no bounds":     {&Sizing{Content: math.MaxInt64}, SizePlan{FreeBytes: math.MaxInt64}, "an image is below", ""},
+		"no bounds":     {&Sizing{Content: 1}, SizePlan{FreeBytes: math.MaxInt64}, "an image is below", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, err := c.sizing.Plan(c.want)
-			if !errors.Is(err, ErrSize) || !strings.Contains(err.Error(), c.text) || hint.Of(err) != c.hint {
+			if !errors.Is(err, ErrSize) || !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), c.text) || hint.Of(err) != c.hint {
 				t.Errorf("error is %v, hint %q", err, hint.Of(err))
+			}
+		})
+	}
+}
+
+// TestSizingRefusesTrees has trees that no image holds, whatever is asked for.
+func TestSizingRefusesTrees(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		sizing *Sizing
+		want   SizePlan
+		text   string
+	}{
+		"content":           {simple(math.MaxInt64, 1), SizePlan{}, "plan simple: the tree needs more, and an image is below 1T"},
+		"content and size":  {simple(math.MaxInt64, 1), SizePlan{Bytes: 1 << 30}, "plan simple: the tree needs more, and an image is below 1T"},
+		"content and room":  {&Sizing{Content: math.MaxInt64}, SizePlan{FreeBytes: math.MaxInt64}, "the tree needs more"},
+		"inodes":            {simple(0, 1<<32), SizePlan{}, "plan simple: the tree needs 4294967296 inodes, and an image has fewer than 4294967296"},
+		"inodes, and fewer": {simple(0, 1<<32), SizePlan{Inodes: 8}, "the tree needs 4294967296 inodes"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if _, err := c.sizing.Plan(c.want); err == nil || errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), c.text) {
+				t.Errorf("error is %v", err)
 			}
 		})
 	}

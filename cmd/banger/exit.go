@@ -35,7 +35,7 @@ var exitMeanings = []struct {
 }{
 	{exitOK, "done"},
 	{exitOther, "any other error"},
-	{exitUsage, "the command line is wrong"},
+	{exitUsage, "the command line is wrong, or asks a builder for what cannot be"},
 	{exitNotFound, "the image, tag or platform was not found"},
 	{exitAuth, "the registry wants (other) credentials"},
 	{exitNetwork, "the network or the registry failed, or limits the rate"},
@@ -78,8 +78,7 @@ var codes = []struct {
 }{
 	{errUsage, exitUsage},
 	{source.ErrReference, exitUsage},
-	{host.ErrOption, exitUsage},
-	{host.ErrSize, exitUsage},
+	{host.ErrInvalid, exitUsage},
 	{host.ErrUnknownBuilder, exitUsage},
 	{cas.ErrIsDirectory, exitUsage},
 	{core.ErrEmbed, exitUsage},

@@ -122,6 +122,25 @@ func TestBuildErrorHasHint(t *testing.T) {
 	}
 }
 
+// TestBuilderBlamesTheUser: all that comes of it is another kind of error, of a
+// build alone.
+func TestBuilderBlamesTheUser(t *testing.T) {
+	h := install(t, "invalid", "fails", "invalid-describe")
+	for name, want := range map[string]bool{"invalid": true, "fails": false} {
+		req, _ := request(t)
+		err := h.Build(t.Context(), known(t, h, name), req)
+		if errors.Is(err, ErrInvalid) != want || !errors.Is(err, ErrBuilder) || strings.Contains(err.Error(), "\x1b") {
+			t.Errorf("%s: error %v", name, err)
+		}
+		if want && (hint.Of(err) != "ask for more" || !strings.Contains(err.Error(), "few inodes")) {
+			t.Errorf("%s: error %v, hint %q", name, err, hint.Of(err))
+		}
+	}
+	if _, err := h.Find(t.Context(), "invalid-describe"); errors.Is(err, ErrInvalid) || !errors.Is(err, ErrBuilder) {
+		t.Errorf("describe: error %v", err)
+	}
+}
+
 func TestPanicIsLogged(t *testing.T) {
 	t.Parallel()
 	h := install(t, "panics")

@@ -92,7 +92,10 @@ func (s *session) failure(ctx context.Context, op string, err error) error {
 	if ctx.Err() != nil {
 		return failure(ctx, s.builder, op, err)
 	}
-	err = remote(err)
+	invalid := op == "build" && status.Code(err) == codes.InvalidArgument
+	if err = remote(err); invalid {
+		err = sdk.Invalid(err)
+	}
 	e := &Error{Builder: s.builder.Name, Op: op, Err: err}
 	lost := errors.Is(err, errLost)
 	if e.Exit = s.runner.died(lost || errors.Is(err, errClosed)); e.Exit != "" && lost {

@@ -87,6 +87,8 @@ func (f fake) Describe(ctx context.Context) (sdk.Description, error) {
 		d.Name = "someone-else"
 	case "slow-describe":
 		forever() // not even the deadline that the call carries ends it
+	case "invalid-describe":
+		return d, sdk.Invalid(errors.New("not now"))
 	case "panics-in-describe":
 		panic("in describe")
 	case "needs-tool":
@@ -136,6 +138,9 @@ var builds = map[string]func(context.Context, *sdk.Request) error{
 	},
 	"fails": func(context.Context, *sdk.Request) error {
 		return hint.With(errors.New("disk \x1b[31mon fire"), "use water")
+	},
+	"invalid": func(context.Context, *sdk.Request) error {
+		return sdk.Invalid(hint.With(errors.New("too \x1b[31mfew inodes"), "ask for more"))
 	},
 	"panics": func(context.Context, *sdk.Request) error { panic("oh no") },
 	"panics-aside": func(context.Context, *sdk.Request) error {

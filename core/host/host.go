@@ -36,10 +36,12 @@ import (
 )
 
 // The errors of this package. Everything that a builder did wrong wraps
-// ErrBuilder; see [Error].
+// ErrBuilder; see [Error]. What the user did wrong wraps ErrInvalid, also where
+// the builder says so of a build; the error wraps ErrBuilder, too, then.
 var (
 	ErrBuilder        = errors.New("builder failed")
 	ErrUnknownBuilder = errors.New("unknown builder")
+	ErrInvalid        = sdk.ErrInvalid
 	ErrOption         = sdk.ErrOption
 	ErrSize           = sdk.ErrSize
 	ErrToolMissing    = errors.New("tool not installed")

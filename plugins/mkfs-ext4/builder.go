@@ -21,7 +21,6 @@ import (
 	"os"
 
 	"banger/internal/ext4"
-	"banger/internal/hint"
 	"banger/plugins/internal/bodies"
 	"banger/plugins/internal/ext4build"
 	"banger/plugins/internal/ext4size"
@@ -97,7 +96,7 @@ func makePlan(req *sdk.Request, t *tree.Tree, o config) (*ext4.Plan, int64, erro
 	if short, ok := errors.AsType[*ext4.ShortError](err); ok {
 		larger := size.Larger(short.Blocks)
 		if !size.Auto {
-			return nil, 0, hint.With(err, fmt.Sprintf("ask for a size of %dM and %d inodes", larger.Bytes>>20, larger.Inodes))
+			return nil, 0, sdk.WithHint(sdk.Invalid(err), fmt.Sprintf("ask for a size of %dM and %d inodes", larger.Bytes>>20, larger.Inodes))
 		}
 		req.Log(sdk.LogWarn, "the planned size of %d MiB was too small (%v); planning again with %d MiB", size.Bytes>>20, err, larger.Bytes>>20)
 		size = larger

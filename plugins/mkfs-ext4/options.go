@@ -46,7 +46,7 @@ type config struct {
 const madeAt = 1
 
 func parseOptions(req *sdk.Request) (config, error) {
-	bad := func(err error) (config, error) { return config{}, fmt.Errorf("check options: %w", err) }
+	bad := func(err error) (config, error) { return config{}, fmt.Errorf("%w: %w", sdk.ErrOption, err) }
 	features, err := ext4.ParseFeatures(req.Options.String(featuresOption))
 	if err != nil {
 		return bad(err)

@@ -48,12 +48,14 @@ type BuilderClient interface {
 	// Build writes one filesystem image to BuildRequest.output. The stream
 	// holds any number of log, progress and loss events and ends with one
 	// result; an error status instead of a result is a failed build, of which the
-	// first 4 KiB of text are shown. What its reader can do about such an error
-	// may be said in the trailer metadata "banger-hint-bin", UTF-8 text. No
-	// message may exceed 4 MiB; losses are best sent in batches well under 1 MiB,
-	// and those of one build may take 2 GiB of the host's memory. There is no
-	// limit of time. The call is cancelled when the build is: the builder then
-	// ends everything it started.
+	// first 4 KiB of text are shown. The status INVALID_ARGUMENT says that it is
+	// what the user asked for that cannot be: options, a size, a number of inodes.
+	// The host tells the user so, and does nothing else about it. What the reader
+	// of an error can do may be said in the trailer metadata "banger-hint-bin",
+	// UTF-8 text. No message may exceed 4 MiB; losses are best sent in batches well
+	// under 1 MiB, and those of one build may take 2 GiB of the host's memory.
+	// There is no limit of time. The call is cancelled when the build is: the
+	// builder then ends everything it started.
 	Build(ctx context.Context, in *BuildRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[BuildEvent], error)
 }
 
@@ -108,12 +110,14 @@ type BuilderServer interface {
 	// Build writes one filesystem image to BuildRequest.output. The stream
 	// holds any number of log, progress and loss events and ends with one
 	// result; an error status instead of a result is a failed build, of which the
-	// first 4 KiB of text are shown. What its reader can do about such an error
-	// may be said in the trailer metadata "banger-hint-bin", UTF-8 text. No
-	// message may exceed 4 MiB; losses are best sent in batches well under 1 MiB,
-	// and those of one build may take 2 GiB of the host's memory. There is no
-	// limit of time. The call is cancelled when the build is: the builder then
-	// ends everything it started.
+	// first 4 KiB of text are shown. The status INVALID_ARGUMENT says that it is
+	// what the user asked for that cannot be: options, a size, a number of inodes.
+	// The host tells the user so, and does nothing else about it. What the reader
+	// of an error can do may be said in the trailer metadata "banger-hint-bin",
+	// UTF-8 text. No message may exceed 4 MiB; losses are best sent in batches well
+	// under 1 MiB, and those of one build may take 2 GiB of the host's memory.
+	// There is no limit of time. The call is cancelled when the build is: the
+	// builder then ends everything it started.
 	Build(*BuildRequest, grpc.ServerStreamingServer[BuildEvent]) error
 	mustEmbedUnimplementedBuilderServer()
 }

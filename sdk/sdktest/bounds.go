@@ -50,3 +50,19 @@ func leastSize(ctx context.Context, k *kit) error {
 	}
 	return err
 }
+
+// oddSizes asks for images that hardly hold a tree with some content. The builder
+// may make them, or refuse them as invalid.
+func oddSizes(ctx context.Context, k *kit) error {
+	for _, size := range []sdk.SizePlan{{Bytes: max(k.description.MinBytes, 1)}, {Inodes: 1}} {
+		j, err := k.newJob(ctx, goldens[len(goldens)-1], nil)
+		if err != nil {
+			return err
+		}
+		j.req.Size = size
+		if err := refusal(k.run(ctx, j)); err != nil {
+			return fmt.Errorf("an image of %d bytes and %d inodes, 0 being as many as it takes: %w", size.Bytes, size.Inodes, err)
+		}
+	}
+	return nil
+}

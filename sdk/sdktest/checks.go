@@ -36,6 +36,7 @@ func allChecks() []check {
 		check{"options/odd", false, oddOptions},
 		check{"options/longest", false, longestOptions},
 		check{"size/least", false, leastSize},
+		check{"size/odd", false, oddSizes},
 		check{"equal-bytes", false, equalBytes},
 		check{"bodies", false, leavesBodies},
 		check{"cancel", false, cancelled},
@@ -164,7 +165,7 @@ func (k *kit) buildWith(ctx context.Context, option, value string) error {
 }
 
 // oddOptions gives options values of their type that make little sense. The
-// builder may refuse them, and must live.
+// builder may refuse them as invalid, and must live.
 func oddOptions(ctx context.Context, k *kit) error {
 	odd := map[sdk.OptionType][]string{
 		sdk.OptionString: {"", "\n\x1b[31m", "--help", "; exit 1", strings.Repeat("x", 60<<10)},
@@ -176,8 +177,7 @@ func oddOptions(ctx context.Context, k *kit) error {
 			continue
 		}
 		for _, v := range odd[o.Type] {
-			err := k.buildWith(ctx, o.Name, v)
-			if err != nil && crashed(err) {
+			if err := refusal(k.buildWith(ctx, o.Name, v)); err != nil {
 				return fmt.Errorf("%s=%.40q: %w", o.Name, v, err)
 			}
 		}
@@ -186,6 +186,17 @@ func oddOptions(ctx context.Context, k *kit) error {
 		}
 	}
 	return nil
+}
+
+// refusal returns err unless it says that what was asked for is invalid.
+func refusal(err error) error {
+	if err == nil || errors.Is(err, sdk.ErrInvalid) && !crashed(err) {
+		return nil
+	}
+	if crashed(err) {
+		return err
+	}
+	return fmt.Errorf("it refuses what a user may ask for with another error than one that sdk.Invalid has marked, or with another status than INVALID_ARGUMENT: %w", err)
 }
 
 // crashed tells a builder that came to grief from one that refused: by the

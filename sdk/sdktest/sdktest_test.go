@@ -216,6 +216,18 @@ var broken = []struct {
 		_ = make([]byte, req.Options.Int("level"))
 		return work()
 	}}},
+	{"fails at an odd level", "options/odd", "level=\"-1\": it refuses what a user may ask for with another error", good{build: func(_ context.Context, req *sdk.Request, work func() error) error {
+		if req.Options.Int("level") < 0 {
+			return errors.New("no such level")
+		}
+		return work()
+	}}},
+	{"fails at few inodes", "size/odd", "an image of 0 bytes and 1 inodes, 0 being as many as it takes: it refuses what a user may ask for", good{build: func(_ context.Context, req *sdk.Request, work func() error) error {
+		if req.Size.Inodes == 1 {
+			return errors.New("too few inodes")
+		}
+		return work()
+	}}},
 	{"notes the time", "equal-bytes", "differ, first at byte", good{build: func(_ context.Context, req *sdk.Request, work func() error) error {
 		if err := work(); err != nil {
 			return err

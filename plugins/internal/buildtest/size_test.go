@@ -267,8 +267,8 @@ func TestWrongPlan(t *testing.T) {
 			switch {
 			case c.ok && (err != nil || len(got.warned) != 1):
 				t.Errorf("error %v, warned %q", err, got.warned)
-			case !c.ok && (err == nil || !strings.Contains(hint.Of(err), "ask for a size of ")):
-				t.Errorf("error %v, hint %q", err, hint.Of(err))
+			case !c.ok && (err == nil || !strings.Contains(hint.Of(err), "ask for a size of ") || errors.Is(err, sdk.ErrInvalid) != (c.size.Bytes > 0)):
+				t.Errorf("error %v, hint %q, the user's mistake: %v", err, hint.Of(err), errors.Is(err, sdk.ErrInvalid))
 			}
 		})
 	}

@@ -49,7 +49,7 @@ func New(t *tree.Tree, want sdk.SizePlan) (Plan, error) { return mke2fs.Plan(Mea
 // for each 32768 inodes, though most of them may be a hole. An exact size
 // that is not a multiple of 4096 is rounded up to one.
 //
-// Errors wrap sdk.ErrSize, say what would be enough, and have a hint.
+// Errors are those of [sdk.Sizing.Plan].
 func (f Filesystem) Plan(c Content, want sdk.SizePlan) (Plan, error) {
 	size, err := f.sizing(c).Plan(want)
 	if err != nil {

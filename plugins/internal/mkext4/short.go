@@ -7,6 +7,7 @@ import (
 	"banger/internal/hint"
 	"banger/plugins/internal/e2fsprogs"
 	"banger/plugins/internal/ext4size"
+	"banger/sdk"
 )
 
 // errShort is the error about an image with less free room than promised.
@@ -25,8 +26,8 @@ func isShort(err error) (missing int64, short bool) {
 	return 0, errors.Is(err, e2fsprogs.ErrFull)
 }
 
-// tooSmall says what to do about an image that is too small, and leaves other
-// errors alone.
+// tooSmall says what to do about an image that is too small, of a size that may
+// be the user's own, and leaves other errors alone.
 func tooSmall(err error, p ext4size.Plan) error {
 	missing, short := isShort(err)
 	if !short {
@@ -34,5 +35,8 @@ func tooSmall(err error, p ext4size.Plan) error {
 	}
 	larger := p.Larger(missing)
 	err = fmt.Errorf("make ext4 image of %d bytes and %d inodes: %w", p.Bytes, p.Inodes, err)
+	if !p.Auto {
+		err = sdk.Invalid(err)
+	}
 	return hint.With(err, fmt.Sprintf("ask for a size of %dM and %d inodes", larger.Bytes>>20, larger.Inodes))
 }
