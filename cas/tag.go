@@ -104,12 +104,16 @@ func (s *Store) indexOrNew() (*ociIndex, error) {
 	return x, err
 }
 
-// readIndex reads index.json. A damaged one stays: only under the lock is it
-// sure that nobody has just put a better one in its place.
+// readIndex reads index.json. A damaged one stays, and so does whatever else has
+// its name: only under the lock is it sure that nobody has just put a better one
+// in its place.
 func (s *Store) readIndex() (*ociIndex, error) {
 	b, err := readSmall(s.path("index.json"), maxOCIIndex)
 	if absent(err) {
 		return nil, fmt.Errorf("index.json: %w", ErrNotFound)
+	}
+	if damage(err) {
+		return nil, &corruptError{"index.json", err}
 	}
 	if err != nil {
 		return nil, err

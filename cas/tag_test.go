@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/opencontainers/go-digest"
+	"golang.org/x/sys/unix"
 
 	"banger/internal/need"
 )
@@ -134,6 +135,41 @@ func TestDamagedIndex(t *testing.T) {
 		if len(quarantined(t, s)) != 2 {
 			t.Errorf("%q: quarantine holds %q", b, quarantined(t, s))
 		}
+	}
+}
+
+// TestSomethingElseAsIndex has the name of index.json be that of what is no file
+// to be read, and expects the same as of a damaged one.
+func TestSomethingElseAsIndex(t *testing.T) {
+	for name, put := range map[string]func(path string) error{
+		"directory": func(path string) error {
+			return errors.Join(os.Mkdir(path, 0o755), os.WriteFile(filepath.Join(path, "x"), nil, 0o644))
+		},
+		"fifo":            func(path string) error { return unix.Mkfifo(path, 0o644) },
+		"symlink":         func(path string) error { return os.Symlink("/etc/hostname", path) },
+		"symlink nowhere": func(path string) error { return os.Symlink("nowhere", path) },
+		"far too large": func(path string) error {
+			return errors.Join(os.WriteFile(path, nil, 0o644), os.Truncate(path, maxOCIIndex+1))
+		},
+		"directory, empty": func(path string) error { return os.Mkdir(path, 0o755) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := openTest(t, t.TempDir())
+			must(t, errors.Join(os.Remove(s.path("index.json")), put(s.path("index.json"))))
+			if _, err := s.Tagged("x"); !errors.Is(err, ErrNotFound) || !errors.Is(err, ErrCorrupt) {
+				t.Error(err)
+			}
+			if names := s.Names(); names != nil {
+				t.Errorf("names %q", names)
+			}
+			must(t, s.Tag(t.Context(), descriptor("one"), "x"))
+			if got, err := s.Tagged("x"); err != nil || got.Digest != descriptor("one").Digest {
+				t.Errorf("%+v, %v", got, err)
+			}
+			if len(quarantined(t, s)) != 2 {
+				t.Errorf("quarantine holds %q", quarantined(t, s))
+			}
+		})
 	}
 }
 
