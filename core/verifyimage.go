@@ -42,14 +42,17 @@ type VerifyImageOptions struct {
 // VerifyImage reads an ext4 image back and holds all of it against the tree of an
 // image: every path, its type, content, owner, mode, mtime, xattrs, device
 // number, and which names share an inode. The empty /lost+found that mke2fs
-// makes does not count. The result comes with every error that wraps
-// ErrDifferent.
+// makes does not count. A file that is damaged, cut short or no filesystem at
+// all differs; one that cannot be judged, because it is not there or of a kind
+// that is not read, is another error. The result comes with every error that
+// wraps ErrDifferent.
 func (e *Engine) VerifyImage(ctx context.Context, o VerifyImageOptions) (*VerifiedImage, error) {
-	img, err := ext4.Open(o.File)
-	if err != nil {
-		return nil, fmt.Errorf("verify %s: %w", o.File, err)
+	img, openErr := ext4.Open(o.File)
+	if openErr == nil {
+		defer img.Close()
+	} else if !damaged(openErr) {
+		return nil, fmt.Errorf("verify %s: %w", o.File, openErr)
 	}
-	defer img.Close()
 	src, err := e.open(ctx, o.Image)
 	if err != nil {
 		return nil, err
@@ -60,15 +63,10 @@ func (e *Engine) VerifyImage(ctx context.Context, o VerifyImageOptions) (*Verifi
 		return nil, err
 	}
 	v := &VerifiedImage{Ref: src.Name(), Manifest: src.Manifest().Digest, Entries: len(want.Entries)}
-	got, err := img.ReadTree(ctx)
-	switch {
-	case errors.Is(err, ext4.ErrFormat):
-		v.Differences = []compare.Difference{{Field: compare.Filesystem, Want: "ext4", Got: err.Error()}}
-	case err != nil:
+	if openErr != nil {
+		v.unreadable(openErr)
+	} else if err := v.compare(ctx, img, want.Tree, o.Options); err != nil {
 		return nil, fmt.Errorf("verify %s: %w", o.File, err)
-	default:
-		dropLostFound(want.Tree, got)
-		v.Differences = compare.Trees(normal(want.Tree), got, o.Options)
 	}
 	if v.Fsck, err = fsck(ctx, o.E2fsck, o.File); err != nil {
 		return nil, err
@@ -80,6 +78,31 @@ func (e *Engine) VerifyImage(ctx context.Context, o VerifyImageOptions) (*Verifi
 		}
 	}
 	return v, err
+}
+
+// damaged says of an error about an image whether it is the image's.
+func damaged(err error) bool {
+	return errors.Is(err, ext4.ErrFormat) && !errors.Is(err, ext4.ErrUnsupported)
+}
+
+// compare holds what img has against want.
+func (v *VerifiedImage) compare(ctx context.Context, img *ext4.Image, want *tree.Tree, o compare.Options) error {
+	got, err := img.ReadTree(ctx)
+	if damaged(err) {
+		v.unreadable(err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	dropLostFound(want, got)
+	v.Differences = compare.Trees(normal(want), got, o)
+	return nil
+}
+
+// unreadable notes that there is no reading the image.
+func (v *VerifiedImage) unreadable(err error) {
+	v.Differences = []compare.Difference{{Field: compare.Filesystem, Want: "ext4", Got: err.Error()}}
 }
 
 // normal returns t with its xattrs in the form in which filesystems show them.

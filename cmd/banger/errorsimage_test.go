@@ -58,7 +58,9 @@ var imageFailures = []failure{
 	{"too many entries", "tree oci:img --limit-entries 4", exitOther, `limit exceeded|entries`, `if you trust this image, raise the limit with --limit-entries`},
 	{"no directory to embed into", "build oci:img --embed-config /etc/motd/x", exitUsage, `motd`, `name a file that the image does not have`},
 
-	{"text as a filesystem", "verify oci:img typo.toml", exitOther, `verify typo.toml: read image: not an ext4 filesystem that can be read: [0-9]+ bytes are too few`, ""},
+	{"text as a filesystem", "verify oci:img typo.toml", exitDifference, `verify typo.toml against oci:img: there are differences: 1`, ""},
+	{"directory as a filesystem", "verify oci:img img", exitOther, `verify img: read image: not an ext4 filesystem that can be read: not a regular file`, ""},
+	{"no filesystem there", "verify oci:img nowhere", exitOther, `verify nowhere: open image: .*no such file`, ""},
 	{"something else", "verify oci:other img.ext4", exitDifference, `there are differences: [0-9]+`, ""},
 	{"two images", "diff oci:img oci:other", exitDifference, `compare oci:img with oci:other: there are differences: [0-9]+`, ""},
 	{"filesystem that was not unmounted", "verify oci:img journal.ext4", exitOther, `the journal must be replayed`, `unmount it, or run e2fsck -fy on a copy`},

@@ -42,7 +42,7 @@ var exitMeanings = []struct {
 	{exitBuilder, "the builder failed, or with --strict could not keep everything"},
 	{exitTool, "a tool of the host is missing"},
 	{exitStore, "the store failed"},
-	{exitDifference, "a difference was found: by verify or diff, or by cache verify something that is not as it should be"},
+	{exitDifference, "a difference was found: by verify, to which a damaged file is one, or by diff; or by cache verify something that is not as it should be"},
 	{exitInterrupted, "interrupted"},
 }
 

@@ -13,6 +13,10 @@ import (
 // filesystem that this package reads.
 var ErrFormat = errors.New("not an ext4 filesystem that can be read")
 
+// ErrUnsupported is wrapped by those of these errors that say nothing of whether
+// the filesystem is whole: it may be, and is of a kind that is not read.
+var ErrUnsupported = fmt.Errorf("%w", ErrFormat)
+
 // RootInode is the number of the root directory, LostFoundInode that of the
 // /lost+found that mke2fs makes.
 const (
@@ -73,7 +77,7 @@ func (m *Image) load() error {
 		return err
 	}
 	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%w: not a regular file", ErrFormat)
+		return fmt.Errorf("%w: not a regular file", ErrUnsupported)
 	}
 	var b [superSize]byte
 	switch _, err := m.f.ReadAt(b[:], superOffset); {

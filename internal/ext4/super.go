@@ -76,25 +76,25 @@ func parseSuper(b []byte) (Super, error) {
 // checkFeatures refuses what would have the rest read wrongly.
 func checkFeatures(incompat, readOnly uint32) error {
 	if incompat&incompatRecover != 0 {
-		return hint.With(fmt.Errorf("%w: %w", ErrFormat, ErrJournal), "unmount it, or run e2fsck -fy on a copy")
+		return hint.With(fmt.Errorf("%w: %w", ErrUnsupported, ErrJournal), "unmount it, or run e2fsck -fy on a copy")
 	}
 	const known = incompatFiletype | incompatExtents | incompat64Bit | incompatMMP | incompatFlexBG | incompatEAInode |
 		incompatCsumSeed | incompatLargeDir | incompatCasefold
 	switch unread := unreadNames(incompat&^known, readOnly); {
 	case len(unread) > 0:
-		return fmt.Errorf("%w: it has the features %s", ErrFormat, strings.Join(unread, ", "))
+		return fmt.Errorf("%w: it has the features %s", ErrUnsupported, strings.Join(unread, ", "))
 	case incompat&incompatExtents == 0:
-		return fmt.Errorf("%w: it has not the feature extent, as ext2 and ext3", ErrFormat)
+		return fmt.Errorf("%w: it has not the feature extent, as ext2 and ext3", ErrUnsupported)
 	case incompat&incompatFiletype == 0:
-		return fmt.Errorf("%w: it has not the feature filetype", ErrFormat)
+		return fmt.Errorf("%w: it has not the feature filetype", ErrUnsupported)
 	}
 	return nil
 }
 
 // checkSizes refuses what no mke2fs makes.
 func (s *Super) checkSizes(logBlock uint32) error {
-	if logBlock > 2 {
-		return fmt.Errorf("%w: blocks of 2^%d KiB", ErrFormat, logBlock)
+	if logBlock > 2 { // mke2fs makes them up to 64 KiB
+		return fmt.Errorf("%w: blocks of 2^%d KiB", ErrUnsupported, logBlock)
 	}
 	s.BlockSize = 1024 << logBlock
 	bits := int64(8 * s.BlockSize)

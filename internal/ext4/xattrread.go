@@ -66,7 +66,10 @@ func appendXattrs(list []tree.Xattr, entries, values []byte) ([]tree.Xattr, erro
 			name = fmt.Sprintf("index %d.%s", entries[1], rest)
 		}
 		at, size := int64(u16(entries, 2)), int64(u32(entries, 8))
-		if u32(entries, 4) != 0 || at+size > int64(len(values)) {
+		if u32(entries, 4) != 0 {
+			return nil, fmt.Errorf("%w: xattr %q has its value in an inode of its own", ErrUnsupported, name)
+		}
+		if at+size > int64(len(values)) {
 			return nil, fmt.Errorf("%w: xattr %q has its value elsewhere", ErrFormat, name)
 		}
 		value := string(values[at : at+size])
