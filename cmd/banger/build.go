@@ -107,6 +107,9 @@ func buildOptions(c *cli.Context) (core.BuildOptions, error) {
 func checkPlaces(c *cli.Context, flags ...string) error {
 	taken := make(map[string]string)
 	for _, flag := range flags {
+		if err := checkNamed(c, flag); err != nil {
+			return err
+		}
 		path := c.String(flag)
 		switch path {
 		case "":
@@ -124,6 +127,15 @@ func checkPlaces(c *cli.Context, flags ...string) error {
 		if err := core.CheckOutput(path); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// checkNamed refuses a flag whose file has an empty name, as an unset variable
+// of a script gives it: it does not mean that there is no such flag.
+func checkNamed(c *cli.Context, flag string) error {
+	if c.String(flag) == "" && given(c, flag) {
+		return usagef("--%s needs the name of a file, not %q", flag, "")
 	}
 	return nil
 }

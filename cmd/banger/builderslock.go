@@ -44,11 +44,14 @@ func readLock(c *cli.Context) (*host.Lock, error) {
 		return nil, err
 	}
 	lock, err := loadLock(path)
-	if errors.Is(err, fs.ErrNotExist) && c.String("builders-lock") == "" {
+	missing := errors.Is(err, fs.ErrNotExist)
+	switch named := c.String("builders-lock") != ""; {
+	case missing && named:
+		return nil, hint.With(usagef("--builders-lock: %v", err), "banger builders lock makes it")
+	case missing:
 		return nil, nil //nolint:nilnil // the usual case
-	}
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, hint.With(err, "banger builders lock makes it")
+	case err != nil && named:
+		return nil, usagef("--builders-lock: %v", err)
 	}
 	return lock, err
 }

@@ -13,8 +13,8 @@ var builderFailures = []failure{
 	{"no name of a builder", "builders test ./typo.toml", exitUsage, `./typo.toml: a builder's program is called banger-builder-NAME`, ""},
 	{"no builder there", "builders test ./banger-builder-none", exitUsage, `banger-builder-none: no such file`, ""},
 	{"no place for the lock", "HOME=relative builders lock", exitUsage, `there is no place for builders.lock: name one with --builders-lock`, ""},
-	{"no lock", "build oci:img --builders-lock nowhere", exitOther, `nowhere: no such file`, `banger builders lock makes it`},
-	{"damaged lock", "build oci:img --builders-lock typo.toml", exitOther, `read .*typo.toml: `, ""},
+	{"no lock", "build oci:img --builders-lock nowhere", exitUsage, `--builders-lock: .*nowhere: no such file`, `banger builders lock makes it`},
+	{"damaged lock", "build oci:img --builders-lock typo.toml", exitUsage, `--builders-lock: read .*typo.toml: `, ""},
 	{"not accepted", "build oci:img --plugin-dir plugins -b broken --builders-lock empty.lock", exitBuilder, `builder broken: find: not accepted: builders.lock lists no builder broken`, `if you trust it: banger builders lock broken`},
 
 	{"too small", "build oci:img --size 1M", exitUsage, `ext4 size 1048576 below minimum 67108864`, `ask for at least 64M`},

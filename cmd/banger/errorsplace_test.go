@@ -86,7 +86,8 @@ func (p *failurePlace) files(t *testing.T) {
 	t.Helper()
 	const script = "#!/bin/sh\n"
 	for name, content := range map[string]string{
-		"typo.toml": "bilder = \"e2fs\"\n", "future/VERSION": "banger store 9\n",
+		"baddocker/config.json": "no JSON",
+		"typo.toml":             "bilder = \"e2fs\"\n", "future/VERSION": "banger store 9\n",
 		"other.json":         `{"auths": {"` + p.registry.Host() + `": {"auth": "` + "b3RoZXI6b3RoZXI=" + `"}}}`,
 		"schema7/oci-layout": `{"imageLayoutVersion":"1.0.0"}`, "schema7/index.json": `{"schemaVersion":7,"manifests":[]}`,
 		"plugins/banger-builder-broken":  script + "exit 3\n",

@@ -78,6 +78,7 @@ var codes = []struct {
 }{
 	{errUsage, exitUsage},
 	{source.ErrReference, exitUsage},
+	{source.ErrAuthFile, exitUsage},
 	{host.ErrInvalid, exitUsage},
 	{host.ErrUnknownBuilder, exitUsage},
 	{cas.ErrIsDirectory, exitUsage},

@@ -29,6 +29,9 @@ func export(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := checkNamed(c, "output"); err != nil {
+		return err
+	}
 	path := c.String("output")
 	if path == "-" && isTerminal(c.App.Writer) {
 		return usagef("refusing to write a tar to a terminal; use -o FILE or redirect")

@@ -72,7 +72,7 @@ func imageOf(c *cli.Context) (core.Image, error) {
 // imageNamed is the image of that reference as the flags would have it.
 func imageNamed(c *cli.Context, ref string) (core.Image, error) {
 	im := core.Image{Ref: ref, Platform: c.String("platform"), EmbedConfig: c.String("embed-config")}
-	if im.EmbedConfig != "" {
+	if im.EmbedConfig != "" || given(c, "embed-config") {
 		if err := core.CheckEmbed(im.EmbedConfig); err != nil {
 			return core.Image{}, err
 		}

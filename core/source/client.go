@@ -17,6 +17,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"banger/internal/hint"
 )
 
 // client speaks to one repository of a registry. It connects when first
@@ -61,14 +63,24 @@ func (c *client) credentials(ctx context.Context) (authn.Authenticator, error) {
 	}
 	auth, err := authn.Resolve(ctx, c.o.Keychain, c.repo)
 	if err != nil {
-		return nil, fmt.Errorf("%w: read credentials for %s: %w", ErrAuth, c.addr(), err)
+		return nil, c.noCredentials(err)
 	}
 	plain, err := authn.Authorization(ctx, auth)
 	if err != nil {
-		return nil, fmt.Errorf("%w: read credentials for %s: %w", ErrAuth, c.addr(), err)
+		return nil, c.noCredentials(err)
 	}
 	c.anonymous, c.secrets = auth == authn.Anonymous, secretsOf(plain)
 	return auth, nil
+}
+
+// noCredentials is the error of credentials that cannot be had. Nobody has been
+// asked yet: those in a file that the user named are the user's to mend.
+func (c *client) noCredentials(err error) error {
+	err = fmt.Errorf("read credentials for %s: %w", c.addr(), err)
+	if errors.Is(err, ErrAuthFile) {
+		return hint.With(err, "see --authfile and REGISTRY_AUTH_FILE")
+	}
+	return fmt.Errorf("%w: %w", ErrAuth, err)
 }
 
 // asking is what a request is for.

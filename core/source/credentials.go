@@ -22,7 +22,7 @@ import (
 // these name. The files are read when credentials are needed; the first with
 // credentials for a repository decides. It is safe for concurrent use.
 type Credentials struct {
-	// File is asked first, and must exist; "" is none.
+	// File is asked first; "" is none. One that cannot be read is an ErrAuthFile.
 	File string
 	// Paths are asked then. Those that do not exist or lie in directories that
 	// the user may not enter are passed over.
@@ -96,6 +96,9 @@ func isShutOut(path string) bool {
 // when there are none.
 func (c *Credentials) ask(ctx context.Context, path string, target authn.Resource) (authn.Authenticator, error) {
 	file, err := readAuths(path)
+	if err != nil && path == c.File {
+		return nil, fmt.Errorf("%w: %w", ErrAuthFile, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read credentials: %w", err)
 	}

@@ -15,6 +15,8 @@ var (
 	// ErrAuth: access was refused. Registries answer so for repositories that
 	// do not exist, too.
 	ErrAuth = errors.New("access denied")
+	// ErrAuthFile: Credentials.File cannot be read.
+	ErrAuthFile = errors.New("bad file of credentials")
 	// ErrNetwork: the other side was not reached, or failed.
 	ErrNetwork = errors.New("network failure")
 	// ErrRateLimit: the registry refuses more requests for now. It is also an
