@@ -279,13 +279,18 @@ func TestBuildOnATerminal(t *testing.T) {
 	}
 }
 
-// TestExportOnATerminal does not write a tar there.
-func TestExportOnATerminal(t *testing.T) {
+// TestBytesOnATerminal: what is not for people is not written there.
+func TestBytesOnATerminal(t *testing.T) {
 	bin := bangertest.Binary(t)
-	script := fmt.Sprintf("stty -echo; %s export oci:img; echo exit $?; sleep 1000", bin)
-	screen := tmuxtest.Start(t, 100, 24, nil, "sh", "-c", script).WaitText("exit ")
-	if screen != "banger: error: refusing to write a tar to a terminal; use -o FILE or redirect\nexit 2" {
-		t.Errorf("the screen is\n%s", screen)
+	for command, want := range map[string]string{
+		"export oci:img":              "refusing to write a tar to a terminal; use -o FILE or redirect",
+		"tree oci:img --format proto": "refusing to write a tree file to a terminal; redirect it",
+	} {
+		script := fmt.Sprintf("stty -echo; %s %s; echo exit $?; sleep 1000", bin, command)
+		screen := tmuxtest.Start(t, 100, 24, nil, "sh", "-c", script).WaitText("exit ")
+		if screen != "banger: error: "+want+"\nexit 2" {
+			t.Errorf("the screen is\n%s", screen)
+		}
 	}
 }
 

@@ -220,6 +220,7 @@ var elsewhere = map[string]otherTest{
 	"(k.Fix)":       {"cmd/banger/testdata/script/doctor.txtar", "hint: install e2fsprogs"},
 
 	"refusing to write a tar to a terminal; use -o FILE or redirect": {"cmd/banger/bars_test.go", "refusing to write a tar to a terminal; use -o FILE or redirect"},
+	"refusing to write a tree file to a terminal; redirect it":       {"cmd/banger/bars_test.go", "refusing to write a tree file to a terminal; redirect it"},
 }
 
 // TestExitCodes wants a row of the table for each documented exit code, but for

@@ -32,7 +32,7 @@ var usageFailures = []failure{
 	{"doctor for something", "doctor oci:img", exitUsage, `banger doctor takes no operand: "oci:img"`, ""},
 	{"version of something", "version oci:img", exitUsage, `banger version takes no operand: "oci:img"`, ""},
 	{"list of builders of something", "builders oci:img", exitUsage, `banger builders takes no operand: "oci:img"`, ""},
-	{"format", "tree oci:img --format yaml", exitUsage, `--format is text, json or mtree, not "yaml"`, ""},
+	{"format", "tree oci:img --format yaml", exitUsage, `--format is text, json, mtree or proto, not "yaml"`, ""},
 	{"two formats", "tree oci:img --json --format text", exitUsage, `--json and --format text contradict each other`, ""},
 	{"no name for the output", "build oci:img --output=", exitUsage, `--output needs the name of a file, not ""`, ""},
 	{"no name for the plan's output", "plan oci:img -o=", exitUsage, `--output needs the name of a file, not ""`, ""},

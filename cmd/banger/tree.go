@@ -18,7 +18,7 @@ func treeCommand() *cli.Command {
 		ArgsUsage: "IMAGE",
 		Flags: append(imageFlags(),
 			embedFlag(),
-			&cli.StringFlag{Name: "format", Aliases: []string{"f"}, EnvVars: env("format"), Value: "text", Usage: "text, json or mtree"},
+			&cli.StringFlag{Name: "format", Aliases: []string{"f"}, EnvVars: env("format"), Value: "text", Usage: "text, json or mtree; or proto, the tree file that banger diff takes"},
 		),
 		Action: listTree,
 	}
@@ -29,6 +29,13 @@ var treeFormats = map[string]func(io.Writer, *tree.Tree) error{
 	"text":  listing.Text,
 	"json":  listing.JSON,
 	"mtree": listing.Mtree,
+	"proto": writeTree,
+}
+
+// writeTree writes the tree file; see sdk/proto/tree.proto.
+func writeTree(w io.Writer, t *tree.Tree) error {
+	_, err := t.WriteTo(w)
+	return err
 }
 
 func listTree(c *cli.Context) error {
@@ -45,7 +52,10 @@ func listTree(c *cli.Context) error {
 	}
 	format, ok := treeFormats[name]
 	if !ok {
-		return usagef("--format is text, json or mtree, not %q", name)
+		return usagef("--format is text, json, mtree or proto, not %q", name)
+	}
+	if name == "proto" && isTerminal(c.App.Writer) {
+		return usagef("refusing to write a tree file to a terminal; redirect it")
 	}
 	t, err := answer(c, openSession, func(e *core.Engine) (*tree.Tree, error) {
 		t, _, err := e.Tree(c.Context, im)

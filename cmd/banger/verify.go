@@ -28,7 +28,7 @@ func verifyCommand() *cli.Command {
 func diffCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "diff",
-		Usage:     "compare two ext4 images, trees in files, or images: a FILE that is there, or else an IMAGE",
+		Usage:     "compare two of ext4 images, tree files (of banger tree --format proto), and images: a FILE that is there, or else an IMAGE",
 		ArgsUsage: "A B",
 		Flags:     append(imageFlags(), ignoreFlag()),
 		Action:    diff,
