@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"banger/internal/reflink"
+	"banger/internal/sparse"
 	"banger/sdk/tree"
 )
 
@@ -29,13 +30,8 @@ func (w *worker) content(ctx context.Context, e *tree.Entry, fd int) error {
 // share makes the whole blocks of a large file the packs', where the
 // filesystem can do that, and says whether it did.
 func (w *worker) share(e *tree.Entry, fd int) bool {
-	if e.DataSize() < reflink.Large || w.noShare.Load() {
+	if w.noShare.Load() || !sparse.Shareable(e) {
 		return false
-	}
-	for _, x := range e.Extents {
-		if !reflink.Aligned(x.Offset, x.PackOffset) {
-			return false
-		}
 	}
 	for i := range e.Extents {
 		if w.shareExtent(&e.Extents[i], fd) != nil {

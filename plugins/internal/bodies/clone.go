@@ -10,13 +10,8 @@ import (
 // returns false where that does not work; some may be shared by then.
 func (w *worker) clone(b *body) bool {
 	e := w.entry(b)
-	if w.noClone.Load() || e.DataSize() < reflink.Large {
+	if w.noClone.Load() || !sparse.Shareable(e) {
 		return false
-	}
-	for _, x := range e.Extents {
-		if !reflink.Aligned(x.Offset, x.PackOffset) {
-			return false
-		}
 	}
 	for i := range e.Extents {
 		if err := w.cloneExtent(&e.Extents[i], b.segments); err != nil {
