@@ -55,6 +55,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	need.PrivateMounts()
 	os.Exit(m.Run())
 }
 
