@@ -56,7 +56,7 @@ var rules = []Rule{
 		Name:   "nothing imports a command",
 		Of:     []string{"banger"},
 		Except: []string{"banger/cmd/banger"}, // has a package of its own
-		Never: []string{"banger/cmd", "banger/plugins/*/cmd"},
+		Never:  []string{"banger/cmd", "banger/plugins/*/cmd"},
 	},
 	{
 		Name: "no heavy clients, and one library for each purpose",
