@@ -139,6 +139,9 @@ func readLayerIndex(l cas.Layer) (*layer.Index, error) {
 	}
 	defer f.Close()
 	file, err := filetext.Read(f)
+	if errors.Is(err, filetext.ErrTooLarge) {
+		return nil, damagedIndex(fmt.Errorf("%w: %w", layer.ErrCorrupt, err))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read layer index: %w", err)
 	}

@@ -4,18 +4,32 @@ package filetext
 
 import (
 	"crypto/sha256"
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"strings"
 )
 
-// Read reads f from where it stands to its end.
+// MaxSize bounds a file in bytes: tens of millions of entries of a tree or an
+// index, and what a file that somebody has extended can take of memory.
+const MaxSize = 4 << 30
+
+// ErrTooLarge is the error about a file of more than MaxSize bytes.
+var ErrTooLarge = errors.New("file too large")
+
+// Read reads the regular file f, from its beginning or from where it stands.
 func Read(f *os.File) (string, error) {
-	var text strings.Builder
-	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
-		text.Grow(int(info.Size()))
+	info, err := f.Stat()
+	if err != nil {
+		return "", err
 	}
-	_, err := io.Copy(&text, f)
+	if info.Size() > MaxSize {
+		return "", fmt.Errorf("%w: it has %d bytes, where %d are allowed", ErrTooLarge, info.Size(), int64(MaxSize))
+	}
+	var text strings.Builder
+	text.Grow(int(info.Size()))
+	_, err = io.Copy(&text, io.LimitReader(f, MaxSize))
 	return text.String(), err
 }
 

@@ -2,6 +2,7 @@ package filetext_test
 
 import (
 	"crypto/sha256"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,6 +26,12 @@ func TestRead(t *testing.T) {
 	defer f.Close()
 	if got, err := filetext.Read(f); err != nil || got != want {
 		t.Errorf("%d bytes, %v", len(got), err)
+	}
+	if err := os.Truncate(path, filetext.MaxSize+1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := filetext.Read(f); !errors.Is(err, filetext.ErrTooLarge) {
+		t.Errorf("a huge file: %v", err)
 	}
 	dir, err := os.Open(t.TempDir())
 	if err != nil {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"banger/internal/filetext"
 )
 
 // Parse parses a whole tree file and validates it. The strings of the tree are
@@ -34,7 +36,10 @@ func Read(r io.Reader) (*Tree, error) {
 		return nil, err
 	}
 	var entries strings.Builder
-	if _, err := br.WriteTo(&entries); err != nil {
+	switch _, err := io.CopyN(&entries, br, filetext.MaxSize); {
+	case err == nil:
+		return nil, fmt.Errorf("read tree: %w: %w", ErrCorrupt, filetext.ErrTooLarge)
+	case !errors.Is(err, io.EOF):
 		return nil, fmt.Errorf("read tree: %w", err)
 	}
 	if err := t.parse(entries.String(), count); err != nil {
