@@ -189,3 +189,32 @@ func TestTempDirGoesWhateverIsInIt(t *testing.T) {
 		}
 	})
 }
+
+// TestOpenMeetsAnother: of two who make a store at once one may be refused to
+// write VERSION, as by an NFS client.
+func TestOpenMeetsAnother(t *testing.T) {
+	for _, there := range []bool{true, false} {
+		dir := filepath.Join(t.TempDir(), "store")
+		d := quickDisk()
+		d.rename = func(from, to string, replace bool) error {
+			if filepath.Base(to) != "VERSION" {
+				return rename(from, to, replace)
+			}
+			if there {
+				must(t, os.WriteFile(to, []byte(version), 0o444))
+			}
+			return &os.LinkError{Op: "rename", Old: from, New: to, Err: unix.ETXTBSY}
+		}
+		s, err := open(t.Context(), dir, d)
+		if (err == nil) != there || !there && !errors.Is(err, unix.ETXTBSY) {
+			t.Errorf("VERSION is there: %v, error: %v", there, err)
+		}
+		if err == nil {
+			putText(t, s, "x")
+			must(t, s.Close())
+		}
+		if left, _ := filepath.Glob(filepath.Join(dir, versionTemp+"*")); len(left) > 0 {
+			t.Errorf("left: %q", left)
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/opencontainers/go-digest"
+	"golang.org/x/sys/unix"
 )
 
 // puts put one object of each kind.
@@ -102,6 +103,58 @@ func TestCommitKeepsWhatIsThere(t *testing.T) {
 	for name, info := range before {
 		if !os.SameFile(info, after[name]) || info.Mode().Perm()&0o222 != 0 {
 			t.Errorf("%s was replaced, or has mode %v", name, info.Mode())
+		}
+	}
+}
+
+// TestCommitSyncsTheNameOfAnother: who has given the object its name may have
+// been killed before it was on the disk.
+func TestCommitSyncsTheNameOfAnother(t *testing.T) {
+	for _, what := range []string{"blob", "layer", "artifact"} {
+		dir := t.TempDir()
+		must(t, puts[what](t, openTest(t, dir)))
+		var synced []string
+		d := quickDisk()
+		d.syncDir = func(dir string) error {
+			synced = append(synced, dir)
+			return nil
+		}
+		s := openDisk(t, dir, d)
+		must(t, puts[what](t, s))
+		if place := s.path(kind(what).dir()); !slices.Contains(synced, place) {
+			t.Errorf("%s: synced %q, and not %s", what, synced, place)
+		}
+	}
+}
+
+// TestCommitMeetsTheUnseen: a name is taken, and what has it is not to be
+// seen, as by the client of a network filesystem whom another host has
+// forestalled. It may be gone, or come to be seen.
+func TestCommitMeetsTheUnseen(t *testing.T) {
+	for _, what := range []string{"blob", "layer", "artifact"} {
+		for _, comes := range []bool{false, true} {
+			dir := t.TempDir()
+			tries := 0
+			d := quickDisk()
+			d.rename = func(from, to string, replace bool) error {
+				if filepath.Dir(to) != filepath.Join(dir, kind(what).dir()) {
+					return rename(from, to, replace)
+				}
+				if tries++; tries < 3 {
+					return &os.LinkError{Op: "rename", Old: from, New: to, Err: unix.ENOTEMPTY}
+				}
+				if comes {
+					must(t, puts[what](t, openTest(t, dir)))
+				}
+				return rename(from, to, replace)
+			}
+			s := openDisk(t, dir, d)
+			must(t, puts[what](t, s))
+			made, madeErr := os.ReadDir(s.path(kind(what).dir()))
+			bad, badErr := os.ReadDir(s.path("quarantine"))
+			if err := errors.Join(madeErr, badErr); tries != 3 || err != nil || len(made) != 1 || len(bad) > 0 {
+				t.Errorf("%s: %d tries made %v, in quarantine %v, %v", what, tries, made, bad, err)
+			}
 		}
 	}
 }

@@ -60,24 +60,47 @@ func (s *Store) publish(ctx context.Context, k kind, d digest.Digest, temp strin
 	if err := s.use(Object{string(k), d}); err != nil {
 		return err
 	}
-	err = s.disk.rename(temp, place, false)
-	if errors.Is(err, fs.ErrExist) {
-		bad := valid(place)
-		if bad == nil {
-			bad = s.worthKeeping(ctx, k, d, place)
+	for range maxTries {
+		err = s.disk.rename(temp, place, false)
+		if !errors.Is(err, fs.ErrExist) {
+			break
 		}
-		if bad == nil || ctx.Err() != nil {
-			return errors.Join(s.disk.syncDir(filepath.Dir(place)), ctx.Err())
-		}
-		if err := s.quarantine(k, d, bad); err != nil {
+		if stays, err := s.makeWay(ctx, k, d, place, valid); stays || err != nil {
 			return err
 		}
-		err = s.disk.rename(temp, place, false)
 	}
 	if err != nil {
 		return err
 	}
 	return s.settle(temp, place)
+}
+
+// makeWay judges what is in the way of a new object: it stays, and is on disk,
+// or it goes to quarantine. What has gone by itself is not in the way.
+func (s *Store) makeWay(ctx context.Context, k kind, d digest.Digest, place string, valid func(path string) error) (stays bool, err error) {
+	lookAgain(place)
+	bad := valid(place)
+	if bad == nil {
+		bad = s.worthKeeping(ctx, k, d, place)
+	}
+	switch {
+	case bad == nil || ctx.Err() != nil:
+		return true, errors.Join(s.disk.syncDir(filepath.Dir(place)), ctx.Err())
+	case absent(bad):
+		return false, nil
+	}
+	return false, s.quarantine(k, d, bad)
+}
+
+// lookAgain makes sure that nothing is at path. An NFS client goes on
+// believing it for a while after another host has put something there; once
+// the directory is opened it knows better (nfs(5), close-to-open).
+func lookAgain(path string) {
+	if _, err := os.Lstat(path); absent(err) {
+		if dir, err := os.Open(filepath.Dir(path)); err == nil {
+			_ = dir.Close()
+		}
+	}
 }
 
 // settle syncs the directory of an object just renamed, or takes it back.
