@@ -3,6 +3,7 @@ package cas
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"banger/internal/hint"
 )
@@ -13,9 +14,16 @@ import (
 // whole, as everywhere. But a thing may be made twice, and gc is refused.
 func (s *Store) LocksHold() error { return s.noLocks }
 
-// checkFilesystem finds the filesystems whose locks nobody should rely on.
+// checkFilesystem finds the filesystems whose locks nobody should rely on. A
+// store that is not there would be on that of the nearest directory that is.
 func (s *Store) checkFilesystem() {
-	if name, err := s.disk.remote(s.dir); err == nil && name != "" {
+	dir := s.dir
+	name, err := s.disk.remote(dir)
+	for absent(err) && dir != filepath.Dir(dir) {
+		dir = filepath.Dir(dir)
+		name, err = s.disk.remote(dir)
+	}
+	if err == nil && name != "" {
 		s.disk.mayHang = true
 		s.noLocks = noLocks(fmt.Errorf("%w: %s is on %s, where other hosts may not see them", ErrNoLocks, s.dir, name))
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"banger/internal/hint"
@@ -28,6 +29,33 @@ func TestWithoutLocks(t *testing.T) {
 			t.Errorf("what a living process is making: %v", err)
 		}
 		checkUsable(t, s)
+	}
+}
+
+// TestViewWithoutLocks: what can be built in can be looked at, and says the
+// same of its locks.
+func TestViewWithoutLocks(t *testing.T) {
+	none, far := quickDisk(), quickDisk()
+	none.flock = func(*os.File, int) error { return ErrNoLocks }
+	far.remote = func(dir string) (string, error) {
+		_, err := os.Stat(dir)
+		return "NFS", err
+	}
+	for name, d := range map[string]disk{"without flock": none, "on NFS": far} {
+		dir := t.TempDir()
+		maker := openDisk(t, dir, d)
+		a := putAction(t, maker, "q")
+		s, err := view(t.Context(), dir, d)
+		must(t, err)
+		if _, err := s.Action(a.Key); err != nil || s.LocksHold() == nil || s.LocksHold().Error() != maker.LocksHold().Error() {
+			t.Errorf("%s: %v, %v and %v", name, err, s.LocksHold(), maker.LocksHold())
+		}
+		must(t, s.Close())
+	}
+	s, err := view(t.Context(), filepath.Join(t.TempDir(), "not/yet/there"), far)
+	must(t, err)
+	if err := s.LocksHold(); !errors.Is(err, ErrNoLocks) {
+		t.Errorf("a store that is not there: %v", err)
 	}
 }
 

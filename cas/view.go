@@ -2,6 +2,7 @@ package cas
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,11 +15,15 @@ import (
 // returns an [ErrReadOnly]. A store that does not exist is an empty one, and
 // is not made. Like [Open], it refuses what is no store with [ErrVersion].
 func View(ctx context.Context, dir string) (*Store, error) {
+	return view(ctx, dir, realDisk())
+}
+
+func view(ctx context.Context, dir string, d disk) (*Store, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, fmt.Errorf("open store %s: %w", dir, err)
 	}
-	s := &Store{dir: abs, disk: realDisk(), denied: fmt.Errorf("%w: it is only looked at", ErrReadOnly)}
+	s := &Store{dir: abs, disk: d, denied: fmt.Errorf("%w: it is only looked at", ErrReadOnly)}
 	if err := s.view(ctx); err != nil {
 		_ = s.Close()
 		return nil, fmt.Errorf("open store %s: %w", abs, err)
@@ -31,6 +36,7 @@ func (s *Store) view(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.checkFilesystem()
 	if !found {
 		if err := s.refuseForeign(); !absent(err) {
 			return err
@@ -42,5 +48,9 @@ func (s *Store) view(ctx context.Context) error {
 		return nil // nobody has it exclusively, then
 	}
 	s.lock, err = s.disk.lockFile(ctx, path, unix.LOCK_SH, nil)
+	if errors.Is(err, ErrNoLocks) {
+		s.withoutLocks(err)
+		return nil
+	}
 	return err
 }

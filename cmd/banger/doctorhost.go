@@ -18,6 +18,7 @@ import (
 	"banger/cas"
 	"banger/core/host"
 	"banger/core/stage"
+	"banger/internal/hint"
 	mkfse2fs "banger/plugins/mkfs-e2fs"
 )
 
@@ -63,6 +64,9 @@ func checkStore(ctx context.Context, c *cli.Context) []check {
 	defer s.Close()
 	there := existing(dir)
 	k := check{Name: "store", State: pass, Found: dir}
+	if err := s.LocksHold(); err != nil {
+		k.State, k.Found, k.Fix = warn, dir+": "+err.Error(), hint.Of(err)
+	}
 	if unix.Access(there, unix.W_OK|unix.X_OK) != nil {
 		k.State, k.kind, k.Found = fail, errStore, fmt.Sprintf("%s: %s cannot be written", dir, there)
 		k.Fix = "name a directory that you may write to with --store or BANGER_STORE"
