@@ -6,6 +6,7 @@ package boot
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -25,6 +27,7 @@ type Machine struct {
 	Initrd string
 
 	Writes bool // into the image; otherwise what it writes is lost
+	Memory int  // in MiB; 0 is 256
 }
 
 // kernels is where Debian's kernels for virtual machines are.
@@ -54,7 +57,7 @@ func (m Machine) Command(ctx context.Context, image string, words ...string) *ex
 	line := append([]string{"console=ttyS0", "quiet", "panic=-1", "no_timer_check", "root=/dev/vda", "rw", "init=/sbin/init"}, words...)
 	cmd := exec.CommandContext(ctx, m.QEMU,
 		"-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
-		"-accel", "tcg", "-m", "256",
+		"-accel", "tcg", "-m", strconv.Itoa(cmp.Or(m.Memory, 256)),
 		"-kernel", m.Kernel, "-initrd", m.Initrd, "-append", strings.Join(line, " "),
 		"-drive", "if=virtio,format=raw,snapshot="+snapshot+",file="+strings.ReplaceAll(image, ",", ",,"),
 		"-serial", "stdio")

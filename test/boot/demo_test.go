@@ -57,8 +57,9 @@ func TestErofsBoots(t *testing.T) {
 	}
 }
 
-// initrdWith makes the initramfs of a kernel with another module in it.
-func initrdWith(t *testing.T, kernel, module string) string {
+// initrdWith makes the initramfs of a kernel with more modules in it, which it
+// loads.
+func initrdWith(t *testing.T, kernel string, modules ...string) string {
 	t.Helper()
 	tool := need.Tool(t, "mkinitramfs", "initramfs-tools")
 	dir := need.OpenDir(t)
@@ -66,7 +67,7 @@ func initrdWith(t *testing.T, kernel, module string) string {
 	if err := os.CopyFS(conf, os.DirFS("/etc/initramfs-tools")); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(conf, "modules"), []byte(module+"\n"), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(conf, "modules"), []byte(strings.Join(modules, "\n")+"\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	_, version, _ := strings.Cut(filepath.Base(kernel), "-")
