@@ -258,6 +258,25 @@ func TestGCOfImages(t *testing.T) {
 	}
 }
 
+// TestImageIsUsedByItsBuilds: an image is as old as what was built of it.
+func TestImageIsUsedByItsBuilds(t *testing.T) {
+	g := newGCStore(t)
+	tagger := openTest(t, g.dir)
+	for name, d := range map[string]digest.Digest{"old": g.oldB, "young": g.yngB} {
+		must(t, tagger.Tag(t.Context(), Descriptor{MediaType: "m", Digest: d, Size: 5}, name))
+		age(t, tagger, Object{KindBlob, d}, g.past)
+	}
+	must(t, tagger.Close())
+	gc(t, g.Store, GCOptions{Grace: time.Hour, OlderThan: 24 * time.Hour})
+	g.expectGone(t, "old", "oldB")
+	if _, err := g.Tagged("young"); err != nil {
+		t.Error(err)
+	}
+	if _, err := g.Tagged("old"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("old: %v", err)
+	}
+}
+
 // TestFutureStamps: a last use in the future is one now, and ages from there.
 func TestFutureStamps(t *testing.T) {
 	g := newGCStore(t)

@@ -6,6 +6,9 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"banger/internal/hint"
 	"banger/internal/need"
@@ -96,4 +99,29 @@ func TestGCOnFullDisk(t *testing.T) {
 	again := openTest(t, store)
 	must(t, again.Writable())
 	putText(t, again, "room again")
+}
+
+// TestBatchesAreShort: on a disk where a rename takes as long as a batch may,
+// gc lets go of the lock of uses after each one, so that nobody waits for it
+// until all is removed.
+func TestBatchesAreShort(t *testing.T) {
+	g := newGCStore(t)
+	removed := 0
+	g.disk.rename = func(from, to string, replace bool) error {
+		removed++
+		time.Sleep(batchTime)
+		return rename(from, to, replace)
+	}
+	taken := 0
+	g.disk.flock = func(f *os.File, how int) error {
+		err := flock(f, how)
+		if err == nil && filepath.Base(f.Name()) == usesName && how&unix.LOCK_UN == 0 {
+			taken++
+		}
+		return err
+	}
+	gc(t, g.Store, GCOptions{All: true})
+	if removed != 5 || taken < removed {
+		t.Errorf("%d things were removed, and the lock was taken %d times", removed, taken)
+	}
 }

@@ -218,3 +218,25 @@ func TestOpenMeetsAnother(t *testing.T) {
 		}
 	}
 }
+
+// TestOpenSyncsTheNamesOfAnother: who has made the directories of a store may
+// have died before their names were on the disk.
+func TestOpenSyncsTheNamesOfAnother(t *testing.T) {
+	dir := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(dir, "VERSION"), []byte(version), 0o444))
+	for _, name := range layoutDirs() {
+		must(t, os.MkdirAll(filepath.Join(dir, name), 0o755))
+	}
+	synced := map[string]bool{}
+	d := quickDisk()
+	d.syncDir = func(dir string) error {
+		synced[dir] = true
+		return nil
+	}
+	openDisk(t, dir, d)
+	for _, name := range layoutDirs() {
+		if parent := filepath.Dir(filepath.Join(dir, name)); !synced[parent] {
+			t.Errorf("%s was not synced, which holds the name of %s", parent, name)
+		}
+	}
+}

@@ -233,3 +233,22 @@ func TestUsesHeld(t *testing.T) {
 		t.Errorf("got %v, hint %q", err, hint.Of(err))
 	}
 }
+
+// TestLayersOfBodiesAreUsedFirst: from before an image is hashed no gc removes
+// the layers that it leans on.
+func TestLayersOfBodiesAreUsedFirst(t *testing.T) {
+	dir := t.TempDir()
+	must(t, putStepLayer(t.Context(), openTest(t, dir)))
+	var used []Object
+	s := openTest(t, dir)
+	s.disk.sync = func(f *os.File) error {
+		if filepath.Base(f.Name()) == imageName {
+			used = recorded(t, s)
+		}
+		return nil
+	}
+	must(t, putStepSkeleton(t.Context(), s))
+	if !slices.Contains(used, Object{KindLayer, stepDiffID}) {
+		t.Errorf("while the image was synced, used: %v", used)
+	}
+}

@@ -316,6 +316,19 @@ func TestMarks(t *testing.T) {
 	}
 }
 
+// TestMarkTellsSizes: who cuts a file and sets its time back has taken its mark
+// away.
+func TestMarkTellsSizes(t *testing.T) {
+	s := openTest(t, t.TempDir())
+	d := putText(t, s, "some text")
+	for _, how := range []string{"truncate", "extend"} {
+		must(t, filetest.Damage(blobPath(t, s, d), how, true))
+		if marked(kindBlob, d, blobPath(t, s, d)) {
+			t.Errorf("%s: it still has its mark", how)
+		}
+	}
+}
+
 // TestRottenIsSeenByDigestAlone has the mark say that nothing happened.
 func TestRottenIsSeenByDigestAlone(t *testing.T) {
 	s := openTest(t, t.TempDir())
@@ -387,4 +400,28 @@ func TestPeekLeavesNoTrace(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	check()
+}
+
+// TestVerifyLetsGoOfWhatWent: what is found bad and has gone by then, or is
+// another one, is no problem, and the other one stays.
+func TestVerifyLetsGoOfWhatWent(t *testing.T) {
+	for _, replaced := range []bool{false, true} {
+		s := openTest(t, t.TempDir())
+		put := func() { must(t, putLayer(t, s, digest.FromString("tar"), "i", "p")) }
+		put()
+		v, err := s.Verify(t.Context(), VerifyOptions{CheckLayer: func(_ context.Context, l Layer, _ *Work) error {
+			must(t, os.Rename(filepath.Dir(l.Pack), filepath.Join(t.TempDir(), "gone")))
+			if replaced {
+				put()
+			}
+			return ErrCorrupt
+		}})
+		must(t, err)
+		if len(v.Problems) != 0 {
+			t.Errorf("%q", describe(v))
+		}
+		if there := has(t, s, Object{KindLayer, digest.FromString("tar")}); there != replaced {
+			t.Errorf("replaced: %v, and there: %v", replaced, there)
+		}
+	}
 }
