@@ -25,7 +25,8 @@ type GCOptions struct {
 	OlderThan time.Duration
 	// MaxSize is what the store may take at most, in allocated bytes; 0 is no
 	// limit. What goes first: blobs whose content is there unpacked, then the
-	// actions used least recently with what only they hold, then images.
+	// beginnings of blobs, then the actions used least recently with what only
+	// they hold, then images.
 	MaxSize int64
 	// All drops everything that no living process uses.
 	All bool

@@ -222,3 +222,33 @@ func TestPartialSum(t *testing.T) {
 		}
 	}
 }
+
+// TestPartialsGoBeforeBuilds: what has to be fetched again anyway is given up
+// for a limit of size, the oldest first, before anything that was made.
+func TestPartialsGoBeforeBuilds(t *testing.T) {
+	g := newGCStore(t)
+	must(t, os.Mkdir(g.path(partialDir), 0o700))
+	var paths []string
+	for i := range 3 {
+		path := g.path(partialDir, digest.FromString(string(rune('a'+i))).Encoded())
+		must(t, os.WriteFile(path, make([]byte, 1<<16), 0o600))
+		then := time.Now().Add(-time.Duration(i) * time.Hour)
+		must(t, os.Chtimes(path, then, then))
+		paths = append(paths, path)
+	}
+	for left := 2; left >= 0; left-- {
+		limit := g.bytes(t) - 1
+		res := gc(t, g.Store, GCOptions{Grace: time.Hour, MaxSize: limit})
+		if res.After > limit || res.After != g.bytes(t) || res.Removed[KindPartial].Count != 1 {
+			t.Errorf("%+v with a limit of %d, and there are %d bytes", res, limit, g.bytes(t))
+		}
+		for i, path := range paths {
+			if _, err := os.Lstat(path); absent(err) != (i >= left) {
+				t.Errorf("number %d of %d that should be left: %v", i, left, err)
+			}
+		}
+		g.expectGone(t)
+	}
+	gc(t, g.Store, GCOptions{Grace: time.Hour, MaxSize: 1})
+	g.expectGone(t, "old", "oldB", "young", "youngB")
+}

@@ -124,6 +124,7 @@ func (p *planner) shrink(unpacked map[Object]Object) {
 			p.remove(blob)
 		}
 	}
+	p.shrinkPartials()
 	// The roots are in the order of their last use.
 	for _, images := range []bool{false, true} {
 		p.kept = slices.DeleteFunc(p.kept, func(r *root) bool {
@@ -138,6 +139,17 @@ func (p *planner) shrink(unpacked map[Object]Object) {
 			}
 			return true
 		})
+	}
+}
+
+// shrinkPartials drops the beginnings of blobs, the oldest first, until the
+// limit holds.
+func (p *planner) shrinkPartials() {
+	for _, l := range slices.Backward(p.stock.litter) { // of partials, the youngest is the first
+		if l.stays && p.bytes > p.o.MaxSize && !p.o.All {
+			p.litter = append(p.litter, l)
+			p.bytes -= l.bytes
+		}
 	}
 }
 
