@@ -302,6 +302,34 @@ func TestACL(t *testing.T) {
 }
 
 // TestSparse checks that holes stay holes, whoever copies.
+// TestTimesOutOfRange: XFS holds times from 1901 to 2486 and makes the nearest
+// of others.
+func TestTimesOutOfRange(t *testing.T) {
+	parent := need.XFS(t)
+	b := treetest.New(t.TempDir())
+	b.Add(tree.Entry{Type: tree.Directory, Mode: 0o755, MTime: tree.Time{Sec: 32503680000}})   // in 3000
+	b.Content(tree.Entry{Path: "early", Mode: 0o644, MTime: tree.Time{Sec: -5364662400}}, "x") // in 1800
+	b.Content(tree.Entry{Path: "kept", Mode: 0o644, MTime: tree.Time{Sec: 2208988800, Nsec: 1}}, "x")
+	b.Add(tree.Entry{Path: "late", Type: tree.Symlink, Target: "x", Mode: 0o777, MTime: tree.Time{Sec: 32503680000, Nsec: 5}})
+	tr, p := b.Tree()
+	dir := target(t, parent)
+	losses, err := stage.Dir(t.Context(), tr, p, dir, sdk.StagingFaithful, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lost []string
+	for _, l := range losses {
+		lost = append(lost, l.Path+" "+l.Field+" "+l.Wanted)
+	}
+	if diff := cmp.Diff([]string{" mtime 3000-01-01T00:00:00Z", "early mtime 1800-01-01T00:00:00Z", "late mtime 3000-01-01T00:00:00.000000005Z"}, lost); diff != "" {
+		t.Error(diff)
+	}
+	if d := unaccounted(t, tr, dir, losses); d != nil {
+		t.Error(strings.Join(d, "\n"))
+	}
+	remove(t, dir)
+}
+
 func TestSparse(t *testing.T) {
 	b := treetest.New(t.TempDir())
 	data := strings.Repeat("0123456789abcdef", 1<<16) // 1 MiB

@@ -115,6 +115,19 @@ func TestComplaints(t *testing.T) {
 	}
 }
 
+// TestFsckComplains: the debugfs builder ends with e2fsck -fn, and what that
+// finds is no image.
+func TestFsckComplains(t *testing.T) {
+	fakeTool(t, "e2fsck", "case \"$*\" in *'-f -n '*) echo 'Free blocks count wrong (7, counted=8).'; exit 4;; esac\n")
+	b := newTree(t)
+	small(b)
+	want, packs := b.Tree()
+	_, err := run(t.Context(), job{builder: "debugfs", dir: t.TempDir(), tree: want, packs: packs})
+	if err == nil || !strings.Contains(err.Error(), "Free blocks count wrong") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // TestWrongDirectory: an image of anything but the tree is an error.
 func TestWrongDirectory(t *testing.T) {
 	for name, c := range map[string]struct {
