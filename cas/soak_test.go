@@ -22,14 +22,21 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// The soak: many processes build, hit, wait and die over a few dozen actions
+// The soak: many processes build, hit, wait and die over the same actions
 // while others collect garbage without pause. It takes as long as soakEnv
-// says ("make soak"), and without it a few rounds.
+// says ("make soak"), and without it a few rounds of fewer processes.
 const (
-	soakEnv     = "BANGER_SOAK"
-	soakActions = 36
-	soakRounds  = 20 // of one helper
+	soakEnv    = "BANGER_SOAK"
+	soakRounds = 20 // of one helper
 )
+
+// soakSize is how many processes work at once, over how many actions.
+func soakSize() (workers, actions int) {
+	if os.Getenv(soakEnv) != "" {
+		return 50, 200
+	}
+	return 8, 36
+}
 
 // soakStats are what a helper has done.
 type soakStats struct {
@@ -46,11 +53,12 @@ func (a *soakStats) add(b soakStats) {
 }
 
 func TestSoak(t *testing.T) {
-	workers, end := 8, time.Time{}
+	workers, _ := soakSize()
+	end := time.Now()
 	if s := os.Getenv(soakEnv); s != "" {
 		d, err := time.ParseDuration(s)
 		must(t, err)
-		workers, end = 50, time.Now().Add(d)
+		end = end.Add(d)
 	}
 	dir := t.TempDir()
 	must(t, os.Mkdir(filepath.Join(dir, "log"), 0o755))
@@ -207,13 +215,14 @@ func soakGC(dir string) error {
 
 func soakWork(dir string) error {
 	w := &soakWorker{}
+	_, actions := soakSize()
 	for range soakRounds {
 		s, err := open(context.Background(), dir, quickDisk())
 		if err != nil {
 			return err
 		}
 		w.s = s
-		if err := errors.Join(w.round(rand.IntN(soakActions)), s.Close()); err != nil {
+		if err := errors.Join(w.round(rand.IntN(actions)), s.Close()); err != nil {
 			return err
 		}
 	}
