@@ -252,9 +252,10 @@ func TestWrongPlan(t *testing.T) {
 		size sdk.SizePlan
 		ok   bool
 	}{
-		"mended":   {60 << 20, sdk.SizePlan{}, true},
-		"hopeless": {300 << 20, sdk.SizePlan{}, false},
-		"exact":    {70 << 20, sdk.SizePlan{Bytes: 64 << 20}, false},
+		"mended":    {60 << 20, sdk.SizePlan{}, true},
+		"free room": {20 << 20, sdk.SizePlan{FreeBytes: 50 << 20}, true}, // it fits, and leaves less
+		"hopeless":  {300 << 20, sdk.SizePlan{}, false},
+		"exact":     {70 << 20, sdk.SizePlan{Bytes: 64 << 20}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			need.Tool(t, "mkfs.ext4", "e2fsprogs")
