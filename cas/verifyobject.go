@@ -192,7 +192,10 @@ func (s *Store) peekManifest(d digest.Digest) *manifest {
 // there as it was when that was made.
 func (s *Store) peekLayers(m *manifest) error {
 	l, err := s.layersAsMade(m)
-	if err != nil && (absent(err) || damage(err) || errors.Is(err, ErrNotFound)) {
+	if absent(err) {
+		return fmt.Errorf("%w: layer %s", errDangling, l)
+	}
+	if err != nil && (damage(err) || errors.Is(err, ErrNotFound)) {
 		return fmt.Errorf("%w: layer %s: %s", errDangling, l, err.Error())
 	}
 	return err
