@@ -6,10 +6,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 
 	"banger/core/host"
+	tt "banger/internal/tartest"
+	"banger/sdk"
 )
 
 // TestExplain asks about builds that are there, and that differ in one thing
@@ -62,6 +65,53 @@ func TestExplain(t *testing.T) {
 	x, err := e.Explain(t.Context(), BuildOptions{Image: want.im, Builder: "tree"})
 	if err != nil || x.Hit || !strings.Contains(x.Why, "cannot be used") {
 		t.Errorf("%+v, %v", x, err)
+	}
+}
+
+// TestExplainNearest: the build with the fewest inputs that differ, of those
+// with as many one of the same image, and then the one used last.
+func TestExplainNearest(t *testing.T) {
+	e, _ := withFakes(t)
+	im, other := twoLayers(t), layout(t, gz(tt.File("x", "x")))
+	odd := map[string]string{"flavour": "odd"}
+	built := map[string]digest.Digest{}
+	for name, o := range map[string]BuildOptions{
+		"plain": {Image: im, Builder: "tree"}, "odd": {Image: im, Builder: "tree", Options: odd}, "tar": {Image: im, Builder: "tar"},
+		"other": {Image: other, Builder: "tree"},
+	} {
+		r, err := e.Build(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		built[name] = r.Action
+	}
+	use := func(name string, ago time.Duration) {
+		at := time.Now().Add(-ago)
+		if err := os.Chtimes(filepath.Join(e.Store.Dir(), "actions/sha256", built[name].Encoded()), at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	contain := im
+	contain.ContainPaths = true
+	for _, test := range []struct {
+		o       BuildOptions
+		last    string // used
+		nearest string
+	}{
+		{BuildOptions{Image: contain, Builder: "tree", Options: odd}, "plain", "odd"},
+		{BuildOptions{Image: contain, Builder: "tree"}, "odd", "plain"},
+		{BuildOptions{Image: other, Builder: "tree", Options: odd}, "odd", "other"}, // one input each
+		{BuildOptions{Image: im, Builder: "tree", Size: sdk.SizePlan{Inodes: 7}, Options: map[string]string{"flavour": "third"}}, "odd", "odd"},
+		{BuildOptions{Image: im, Builder: "tree", Size: sdk.SizePlan{Inodes: 7}, Options: map[string]string{"flavour": "third"}}, "plain", "plain"},
+	} {
+		for name := range built {
+			use(name, time.Hour)
+		}
+		use(test.last, time.Minute)
+		x, err := e.Explain(t.Context(), test.o)
+		if err != nil || x.Nearest == nil || x.Nearest.Key != built[test.nearest] {
+			t.Errorf("%+v: %+v, want %s, %v", test.o, x, test.nearest, err)
+		}
 	}
 }
 

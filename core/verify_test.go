@@ -90,6 +90,33 @@ func TestVerifySeesStrayBytesInPacks(t *testing.T) {
 	}
 }
 
+// TestVerifyKnowsLayersApart puts one sound layer in the place of another.
+func TestVerifyKnowsLayersApart(t *testing.T) {
+	store, want := realStore(t)
+	layers := expand(t, filepath.Join(store, "layers/sha256/*"))
+	if err := errors.Join(os.RemoveAll(layers[1]), os.CopyFS(layers[1], os.DirFS(layers[0]))); err != nil {
+		t.Fatal(err)
+	}
+	e, err := openEngine(t, store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := verifyStore(t, e, false)
+	if !slices.ContainsFunc(f, func(f Finding) bool {
+		return f.Kind == "layer" && f.Verdict == cas.Damaged && f.Mended && f.Digest.Encoded() == filepath.Base(layers[1])
+	}) {
+		t.Errorf("%+v", f)
+	}
+	for name, command := range commandsOf(&want, false) {
+		if name == "lean" || name == "relean" {
+			continue // was not built before
+		}
+		if err := command(t.Context(), e); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func verifyStore(t *testing.T, e *Engine, repair bool) []Finding {
 	t.Helper()
 	v, err := e.Verify(t.Context(), repair)
