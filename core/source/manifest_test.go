@@ -27,7 +27,7 @@ func TestRefusesManifests(t *testing.T) {
 		{"foreign layer", "foreign layer", layerType(types.DockerForeignLayer)},
 		{"nondistributable layer", "foreign layer", layerType(types.OCIRestrictedLayer)},
 		{"nondistributable zstd layer", "foreign layer", layerType("application/vnd.oci.image.layer.nondistributable.v1.tar+zstd")},
-		{"encrypted layer", "encrypted", layerType("application/vnd.oci.image.layer.v1.tar+gzip+encrypted")},
+		{"encrypted layer", "decrypt the image first", layerType("application/vnd.oci.image.layer.v1.tar+gzip+encrypted")},
 		{"unknown layer", `unsupported media type "text/plain"`, layerType("text/plain")},
 		{"helm chart", "artifact of type", func(m, _ map[string]any) {
 			m["config"] = v1.Descriptor{MediaType: "application/vnd.cncf.helm.config.v1+json", Digest: layersOf(m)[0].Digest}
