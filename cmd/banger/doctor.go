@@ -83,23 +83,23 @@ func checksText(out io.Writer, all []check) error {
 	return w.Flush()
 }
 
-// errAmiss is the error of a check whose kind has no better one.
-var errAmiss = errors.New("it does not work")
-
 // verdictOf is the first failure, as an error.
 func verdictOf(all []check) error {
 	for _, k := range all {
-		if k.State != fail {
-			continue
+		if k.State == fail {
+			return hint.With(amiss{k}, k.Fix)
 		}
-		kind := k.kind
-		if kind == nil {
-			kind = errAmiss
-		}
-		return hint.With(fmt.Errorf("%s: %s: %w", k.Name, k.Found, kind), k.Fix)
 	}
 	return nil
 }
+
+// amiss is a check that failed. Its kind is not told, which what was found
+// says better.
+type amiss struct{ check }
+
+func (a amiss) Error() string { return a.Name + ": " + a.Found }
+
+func (a amiss) Unwrap() error { return a.kind }
 
 // failed makes a FAIL of an error.
 func failed(name string, err, kind error) check {

@@ -12,7 +12,7 @@ var storeFailures = []failure{
 	{"store that is none, to prune", "cache prune --store HERE", exitStore, `open store /`, `name an empty or a new directory`},
 	{"store that is none, to verify", "cache verify --store HERE", exitStore, `open store /`, `name an empty or a new directory`},
 	{"store that is none, to explain", "cache explain oci:img --store HERE", exitStore, `open store /`, `name an empty or a new directory`},
-	{"store that is none, for the doctor", "doctor --store HERE", exitStore, `store: open store /`, `name an empty or a new directory`},
+	{"store that is none, for the doctor", "doctor --store HERE", exitStore, `store: open store /.*it has no VERSION but holds "[^"]*"$`, `name an empty or a new directory`},
 
 	{"nothing to remove of that name", "cache rm REGISTRY/never:1", exitNotFound, `nothing of that name in the store: REGISTRY/never:1`, `see what there is with banger cache ls`},
 	{"nothing to remove of that digest", "cache rm sha256:NODIGEST", exitNotFound, `nothing of that name in the store: sha256:NODIGEST`, `see what there is with banger cache ls`},
