@@ -157,11 +157,12 @@ func tunnel(addr string) http.Handler {
 			return
 		}
 		w.WriteHeader(http.StatusOK)
-		here, _, err := http.NewResponseController(w).Hijack()
+		here, buffered, err := http.NewResponseController(w).Hijack()
 		if err != nil {
 			return
 		}
-		go func() { _, _ = io.Copy(there, here); _ = there.Close() }()
+		// What the client sends as soon as it hears the status may have been read.
+		go func() { _, _ = io.Copy(there, buffered.Reader); _ = there.Close() }()
 		_, _ = io.Copy(here, there)
 		_ = here.Close()
 	})
