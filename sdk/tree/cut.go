@@ -114,7 +114,7 @@ func cutNested(s string, depth int) (f field, rest string, err error) {
 		_, rest, err = cutBytes(s, 8)
 	case protowire.StartGroupType:
 		rest, err = cutGroup(s, f.num, depth+1)
-	default: // an end that is not a group's is passed to cutGroup only
+	default: // an end is for cutGroup, and nothing elsewhere
 		rest = s
 		if f.typ != protowire.EndGroupType || depth == 0 {
 			err = errTag
