@@ -64,7 +64,7 @@ const usualBody = 14
 
 func readBodies(r io.Reader, size int64, most int) ([]Body, error) {
 	br := bufio.NewReaderSize(r, 64<<10)
-	list := make([]Body, 0, min(size/usualBody, firstBodies))
+	list := make([]Body, 0, min(max(size, 0)/usualBody, firstBodies))
 	for {
 		b, err := readBody(br)
 		if errors.Is(err, io.EOF) {
