@@ -11,15 +11,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"banger/core/host/keeper"
 	"banger/internal/hint"
-)
-
-// writtenAgain and writtenEvery bound how long a file that is still open for
-// writing is waited for. One that was written a moment ago can be busy for as
-// long as a fork of another thread has not come to its exec.
-const (
-	writtenAgain = 20
-	writtenEvery = 10 * time.Millisecond
 )
 
 // copyAll copies src from its start, wherever it stands.
@@ -42,14 +35,14 @@ func copyAll(ctx context.Context, w io.Writer, src *os.File) error {
 // filesystem has none, or f is another's, whom it is not our part to stop,
 // there is nothing to hold.
 func holdWriters(ctx context.Context, f *os.File) (done func(), err error) {
-	for range writtenAgain {
+	for range keeper.BusyTries {
 		if err = setLease(f, unix.F_RDLCK); !errors.Is(err, unix.EAGAIN) || isNFS(f) {
 			return func() { _ = setLease(f, unix.F_UNLCK) }, nil
 		}
 		select {
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
-		case <-time.After(writtenEvery):
+		case <-time.After(keeper.BusyWait):
 		}
 	}
 	return nil, hint.With(fmt.Errorf("%s is still being written", f.Name()), "try again in a moment")

@@ -25,9 +25,18 @@ const (
 	keeperStatus  = 5 // takes the lines of keeper.say
 )
 
-// Keep is the main function of a keeper, which lives as long as anything of the builder and no longer. args
-// are the builder's, its name first. Keep does not return. On Linux it starts
-// its program once more, with "" before args, to become the builder.
+// BusyTries and BusyWait bound how long a builder's file that is still open for
+// writing is waited for. One that was written a moment ago can be busy for as
+// long as a fork of another thread has not come to its exec.
+const (
+	BusyTries = 20
+	BusyWait  = 10 * time.Millisecond
+)
+
+// Keep is the main function of a keeper, which lives as long as anything of the
+// builder and no longer. args are the builder's, its name first. Keep does not
+// return. On Linux it starts its program once more, with "" before args, to
+// become the builder.
 //
 // A keeper kills every descendant of the builder that it can find, when the
 // builder has ended, or when the leash has, because the host let go of it or

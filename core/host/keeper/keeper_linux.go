@@ -19,14 +19,6 @@ const programPath = "/proc/self/fd/3"
 // cannot: it has keeperProgram, too.
 const becomeFailed = 4
 
-// execAgain and execEvery bound how long a file that is still open for
-// writing is waited for. One that was written a moment ago can be busy for as
-// long as a fork of another thread has not come to its exec.
-const (
-	execAgain = 20
-	execEvery = 10 * time.Millisecond
-)
-
 func adoptOrphans() error { return unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }
 
 // execute starts the builder and lets go of what is its own. The builder's
@@ -68,11 +60,11 @@ func become(args []string) {
 	unix.CloseOnExec(becomeFailed)
 	confine()
 	err := syscall.Exec(programPath, args, syscall.Environ())
-	for range execAgain {
+	for range BusyTries {
 		if !errors.Is(err, unix.ETXTBSY) {
 			break
 		}
-		time.Sleep(execEvery)
+		time.Sleep(BusyWait)
 		err = syscall.Exec(programPath, args, syscall.Environ())
 	}
 	errno := unix.EIO
