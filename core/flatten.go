@@ -130,7 +130,8 @@ func (e *Engine) flatten(ctx context.Context, src *opened, diffIDs []digest.Dige
 	if err != nil {
 		return nil, err
 	}
-	if err := e.admit(src, indexes); err != nil {
+	layers, err := e.admit(src, indexes)
+	if err != nil {
 		return nil, err
 	}
 	made, err := flatten.Flatten(ctx, indexes, e.flattenOptions(in))
@@ -138,7 +139,7 @@ func (e *Engine) flatten(ctx context.Context, src *opened, diffIDs []digest.Dige
 		return nil, err
 	}
 	res := treeResult{
-		Needs:    &needs{Layers: layerNeeds(src, indexes), Entries: made.MaxEntries, Depth: made.MaxDepth},
+		Needs:    &needs{Layers: layers, Entries: made.MaxEntries, Depth: made.MaxDepth},
 		TarSizes: tarSizes(indexes),
 	}
 	for _, w := range made.Warnings {

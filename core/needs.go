@@ -27,26 +27,25 @@ func (e *Engine) suffice(n *needs) bool {
 	return e.Limits.Suffice(n.Layers) && n.Entries <= o.MaxEntries && n.Depth <= o.MaxDepth
 }
 
-// admit returns the error of the first layer of an image that exceeds a limit,
-// which Unpack would return if it were not unpacked already. What is on top of
-// the image's own layers is not asked.
-func (e *Engine) admit(src *opened, indexes []*layer.Index) error {
-	for i := range src.Manifest().Layers {
-		l := e.newLayerPull(src, i, digest.Digest(indexes[i].DiffID)).layer
-		if err := e.Limits.Admit(indexes[i], l); err != nil {
-			return fmt.Errorf("%s: %w", src.Name(), err)
+// admit returns the least limits that let in the layers of an image, whatever
+// their blobs; or the error of the first that exceeds a limit, which Unpack would
+// return if it were not unpacked already. What is on top of the image's own
+// layers is not asked.
+func (e *Engine) admit(src *opened, indexes []*layer.Index) (unpack.Limits, error) {
+	var all unpack.Limits
+	for i, l := range src.Manifest().Layers {
+		n := unpack.Needs(indexes[i])
+		all = all.Union(n)
+		n.Ratio = unpack.NeededRatio(indexes[i].TarSize, l.Size)
+		if e.Limits.Suffice(n) {
+			continue
+		}
+		pulled := e.newLayerPull(src, i, digest.Digest(indexes[i].DiffID)).layer
+		if err := e.Limits.Admit(indexes[i], pulled); err != nil {
+			return all, fmt.Errorf("%s: %w", src.Name(), err)
 		}
 	}
-	return nil
-}
-
-// layerNeeds are those of the layers of an image, whatever their blobs.
-func layerNeeds(src *opened, indexes []*layer.Index) unpack.Limits {
-	var n unpack.Limits
-	for i := range src.Manifest().Layers {
-		n = n.Union(unpack.Needs(indexes[i]))
-	}
-	return n
+	return all, nil
 }
 
 // tarSizes are those of the layers' tars in bytes.

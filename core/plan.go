@@ -130,7 +130,7 @@ func (e *Engine) plannedTree(ctx context.Context, src *opened, diffIDs []digest.
 	if err != nil {
 		return nil, nil //nolint:nilerr,nilnil // as if it were not unpacked
 	}
-	if err := e.admit(src, indexes); err != nil {
+	if _, err := e.admit(src, indexes); err != nil {
 		return nil, err
 	}
 	if im.EmbedConfig != "" {

@@ -50,7 +50,8 @@ func (e *Engine) Pull(ctx context.Context, im Image) (*Pulled, error) {
 		if err != nil {
 			return err
 		}
-		return e.admit(src, indexes)
+		_, err = e.admit(src, indexes)
+		return err
 	})
 	if err != nil {
 		return nil, err

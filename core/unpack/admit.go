@@ -2,6 +2,7 @@ package unpack
 
 import (
 	"fmt"
+	"math"
 
 	"banger/core/layer"
 )
@@ -43,7 +44,7 @@ func Needs(x *layer.Index) Limits {
 	var total int64
 	for i := range x.Entries {
 		e := &x.Entries[i]
-		total += e.Size
+		total += min(e.Size, math.MaxInt64-total)
 		n.PathDepth = max(n.PathDepth, depth(e.Path))
 		n.FileSize = max(n.FileSize, e.Size)
 	}
