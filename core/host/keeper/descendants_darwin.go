@@ -1,23 +1,13 @@
 package keeper
 
-import (
-	"os"
-
-	"golang.org/x/sys/unix"
-)
+import "golang.org/x/sys/unix"
 
 // killDescendants kills the builder's process group, and every process that
 // descends from this one. One whose parents are gone and that has left the
 // group is not found.
 func killDescendants(builder int) {
 	_ = unix.Kill(-builder, unix.SIGKILL)
-	parents := Parents()
-	self := os.Getpid()
-	for pid := range parents {
-		if descends(parents, pid, self) {
-			_ = unix.Kill(pid, unix.SIGKILL)
-		}
-	}
+	killFound()
 }
 
 // Parents returns the parent of every process: sysctl(3), kern.proc.all.

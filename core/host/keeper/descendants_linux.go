@@ -4,22 +4,12 @@ import (
 	"bytes"
 	"os"
 	"strconv"
-
-	"golang.org/x/sys/unix"
 )
 
 // killDescendants kills every process that descends from this one and has not
 // ended. One that forks at that moment can slip through: call it again until
 // there is no child left.
-func killDescendants(int) {
-	parents := Parents()
-	self := os.Getpid()
-	for pid := range parents {
-		if descends(parents, pid, self) {
-			_ = unix.Kill(pid, unix.SIGKILL)
-		}
-	}
-}
+func killDescendants(int) { killFound() }
 
 // Parents returns the parent of every process.
 func Parents() map[int]int {
