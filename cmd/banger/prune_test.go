@@ -20,40 +20,65 @@ import (
 // everything in another process, and lets mkfs go on: the build must not
 // notice.
 func TestPruneDuringBuild(t *testing.T) {
-	bin, dir := bangertest.Binary(t), t.TempDir()
-	image, store, out := filepath.Join(dir, "image"), filepath.Join(dir, "store"), filepath.Join(dir, "x.ext4")
-	if err := writeImage(image, "good"); err != nil {
-		t.Fatal(err)
-	}
-	started, goOn := holdMkfs(t, dir)
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, bin, "build", "--store", store, "--progress", "none", "oci:"+image, "-o", out)
-	cmd.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"))
+	h := holdBuilds(t)
+	cmd := h.build("x.ext4")
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	waitForFile(ctx, t, started)
-	pruned := prune(t, bin, "--store", store, "--all")
-	if err := os.WriteFile(goOn, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	waitForFile(h.ctx, t, h.started)
+	pruned := prune(t, h.bin, "--store", h.store, "--all")
+	h.release(t)
 	if err := cmd.Wait(); err != nil {
 		t.Fatalf("build: %v\n%s\nwhat was pruned: %s", err, stderr.Bytes(), pruned)
 	}
 	if strings.Contains(pruned, "layer") || strings.Contains(pruned, "blob") {
 		t.Errorf("pruned under the build: %s", pruned)
 	}
-	again := exec.CommandContext(ctx, bin, "build", "--json", "--store", store, "oci:"+image, "-o", out)
-	again.Env = cmd.Env
-	if b, err := again.Output(); err != nil || !bytes.Contains(b, []byte(`"cached": true`)) {
+	if b, err := h.build("x.ext4").Output(); err != nil || !bytes.Contains(b, []byte(`"cached": true`)) {
 		t.Errorf("the next build: %s, %v", b, err)
 	}
-	prune(t, bin, "--store", store, "--all")
+	prune(t, h.bin, "--store", h.store, "--all")
 	for _, kind := range []string{"blobs", "layers", "artifacts", "actions"} {
-		assertEmpty(t, filepath.Join(store, kind, "sha256"))
+		assertEmpty(t, filepath.Join(h.store, kind, "sha256"))
+	}
+}
+
+// heldBuilds are builds of one image, which wait in mkfs.ext4 until they are
+// released.
+type heldBuilds struct {
+	ctx             context.Context // bounds them
+	bin, dir, store string
+	started, goOn   string // see holdMkfs
+}
+
+func holdBuilds(t *testing.T) *heldBuilds {
+	t.Helper()
+	dir := t.TempDir()
+	if err := writeImage(filepath.Join(dir, "image"), "good"); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	t.Cleanup(cancel)
+	h := &heldBuilds{ctx: ctx, bin: bangertest.Binary(t), dir: dir, store: filepath.Join(dir, "store")}
+	h.started, h.goOn = holdMkfs(t, dir)
+	return h
+}
+
+// build is a build into the file out of the directory.
+func (h *heldBuilds) build(out string) *exec.Cmd {
+	cmd := exec.CommandContext(h.ctx, h.bin, "build", "--json", "--store", h.store, "--progress", "none",
+		"oci:"+filepath.Join(h.dir, "image"), "-o", filepath.Join(h.dir, out))
+	cmd.Env = append(os.Environ(), "PATH="+h.dir+":"+os.Getenv("PATH"), "NO_COLOR=1")
+	return cmd
+}
+
+// release lets all builds go on.
+func (h *heldBuilds) release(t *testing.T) {
+	t.Helper()
+	if err := os.WriteFile(h.goOn, nil, 0o600); err != nil {
+		t.Fatal(err)
 	}
 }
 
